@@ -1,0 +1,142 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// A course is how far one step has come in a walk: its changes are done, then what they made is ready.
+type course struct {
+	done, ready chan struct{}
+	err, late   error
+}
+
+var errSkipped = errors.New("skipped")
+
+// walk runs every step's changes as soon as the steps it waits for are done, and lasts until all of them are ready.
+// A failure stops only what waits for it; each is returned once, under the name of the step that had it.
+func (s *Stack) walk(ctx context.Context, after map[Step][]Step, changes func(Step) []Change, readiness bool) error {
+	courses := map[Step]*course{}
+	for _, st := range s.steps {
+		courses[st] = &course{done: make(chan struct{}), ready: make(chan struct{})}
+	}
+	for st, c := range courses {
+		go func() {
+			defer close(c.ready)
+			c.err = s.run(ctx, st, courses, after[st], changes)
+			close(c.done)
+			if c.err == nil && readiness {
+				c.late = s.ready(ctx, st)
+			}
+		}()
+	}
+	errs := []error{nil}
+	for _, st := range s.steps {
+		<-courses[st].ready
+		for _, err := range []error{courses[st].err, courses[st].late} {
+			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+				errs[0] = context.Cause(ctx) // stopped from outside: one error, not one a step
+			} else if !errors.Is(err, errSkipped) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// run waits for the steps before st, then makes its changes, groups of them together.
+func (s *Stack) run(ctx context.Context, st Step, courses map[Step]*course, after []Step, changes func(Step) []Change) error {
+	for _, need := range after {
+		if <-courses[need].done; courses[need].err != nil {
+			return s.skip(st, need)
+		}
+	}
+	var todo []Change
+	if err := safely(func() error { todo = changes(st); return nil }); err != nil {
+		return s.failed(st, nil, wrap(st, "plan", err))
+	}
+	for i := 0; i < len(todo); {
+		n := i + 1
+		for n < len(todo) && todo[n].Group != "" && todo[n].Group == todo[i].Group {
+			n++
+		}
+		for _, c := range todo[i:n] {
+			for _, need := range c.Await {
+				if <-courses[need].ready; courses[need].err != nil || courses[need].late != nil {
+					return s.skip(st, need)
+				}
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if i == 0 {
+			s.notify(Event{Step: st.Name(), State: Begun})
+		}
+		if err := s.together(ctx, st, todo[i:n]); err != nil {
+			return err
+		}
+		i = n
+	}
+	if len(todo) > 0 {
+		s.notify(Event{Step: st.Name(), State: Done})
+	}
+	return nil
+}
+
+func (s *Stack) skip(st, because Step) error {
+	s.notify(Event{Step: st.Name(), State: Skipped, Text: because.Name()})
+	return errSkipped
+}
+
+// together does the changes of one group at once; all of them end.
+func (s *Stack) together(ctx context.Context, st Step, group []Change) error {
+	errs := make([]error, len(group))
+	var wg sync.WaitGroup
+	for i := range group {
+		wg.Go(func() { errs[i] = s.do(ctx, st, &group[i]) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (s *Stack) do(ctx context.Context, st Step, c *Change) error {
+	s.notify(Event{Step: st.Name(), State: Begun, Change: c})
+	if err := safely(func() error { return c.Do(s.within(ctx, st, c, Noted)) }); err != nil {
+		return s.failed(st, c, wrap(st, c.What, err))
+	}
+	s.notify(Event{Step: st.Name(), State: Done, Change: c})
+	return nil
+}
+
+// ready waits until st, if it is slow and wanted, is ready. A step that is so at the first look says nothing.
+func (s *Stack) ready(ctx context.Context, st Step) error {
+	slow, ok := st.(Slow)
+	if !ok || !s.wants(st) {
+		return nil
+	}
+	waited := false
+	err := safely(func() error {
+		return Until(s.within(ctx, st, nil, Waiting), func(ctx context.Context) (string, error) {
+			missing, err := slow.Ready(ctx)
+			waited = waited || missing != ""
+			return missing, err
+		})
+	})
+	if err != nil {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return err
+		}
+		return s.failed(st, nil, wrap(st, "wait until ready", err))
+	}
+	if waited {
+		s.notify(Event{Step: st.Name(), State: Ready})
+	}
+	return nil
+}
+
+func (s *Stack) failed(st Step, c *Change, err error) error {
+	s.notify(Event{Step: st.Name(), State: Failed, Change: c, Err: err})
+	return err
+}
