@@ -1,0 +1,254 @@
+package wire
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/encoding/cbor"
+)
+
+// decode reads the request's input.
+func (q *request) decode(in reflect.Value) error {
+	switch q.protocol {
+	case awsJSON:
+		tree, err := decodeJSON(q.body)
+		if err != nil {
+			return err
+		}
+		return q.fromTree(in, tree)
+	case rpcCBOR:
+		if len(q.body) == 0 {
+			return nil
+		}
+		v, err := cbor.Decode(q.body)
+		if err != nil {
+			return err
+		}
+		return q.fromTree(in, fromCBOR(v))
+	case restXML:
+		return q.decodeREST(in)
+	}
+	n, err := parseForm(q.form)
+	if err != nil {
+		return err
+	}
+	return q.fromForm(in, n)
+}
+
+// decodeREST reads the XML body, then what path and query hold.
+func (q *request) decodeREST(in reflect.Value) error {
+	if len(bytes.TrimSpace(q.body)) > 0 {
+		var n node
+		if err := xml.Unmarshal(q.body, &n); err != nil {
+			return err
+		}
+		if err := q.fromXML(in, n); err != nil {
+			return err
+		}
+	}
+	set := func(name, s string) error {
+		f := in.FieldByName(name)
+		if f.Kind() == reflect.Pointer {
+			f.Set(reflect.New(f.Type().Elem()))
+			f = f.Elem()
+		}
+		return setScalar(f, text(s))
+	}
+	for name, s := range q.params {
+		if err := set(name, s); err != nil {
+			return err
+		}
+	}
+	for key, name := range q.route.query {
+		if values := q.URL.Query(); values.Has(key) {
+			if err := set(name, values.Get(key)); err != nil {
+				return fmt.Errorf("%s: %w", key, err)
+			}
+		}
+	}
+	return nil
+}
+
+// answer writes an output, which may be nothing.
+func (q *request) answer(w http.ResponseWriter, out reflect.Value) {
+	var b bytes.Buffer
+	switch q.protocol {
+	case awsJSON, rpcCBOR:
+		tree, _ := q.toTree(out).(map[string]any)
+		if tree == nil {
+			tree = map[string]any{}
+		}
+		if out.IsValid() {
+			q.emptyLists(out, func(f field) { tree[f.name] = []any{} })
+		}
+		q.writeTree(w, http.StatusOK, tree)
+		return
+	}
+	status := http.StatusOK
+	if q.route != nil {
+		status = max(status, q.route.status)
+		out = q.writeHeaders(w.Header(), out)
+	}
+	fmt.Fprintf(&b, "<%sResponse xmlns=%q>", q.op, q.xmlns)
+	switch q.protocol {
+	case awsQuery:
+		fmt.Fprintf(&b, "<%sResult>", q.op)
+	case ec2Query:
+		fmt.Fprintf(&b, "<requestId>%s</requestId>", q.id)
+	}
+	if out.IsValid() {
+		q.toXML(&b, out, "")
+		q.emptyLists(out, func(f field) { fmt.Fprintf(&b, "<%s/>", f.name) })
+	}
+	if q.protocol == awsQuery {
+		fmt.Fprintf(&b, "</%sResult><ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata>", q.op, q.id)
+	}
+	fmt.Fprintf(&b, "</%sResponse>", q.op)
+	writeXML(w, status, b.Bytes())
+}
+
+// writeHeaders writes what a REST answer has in its headers, and returns what remains for the body.
+func (q *request) writeHeaders(h http.Header, out reflect.Value) reflect.Value {
+	if !out.IsValid() || len(q.route.header) == 0 {
+		return out
+	}
+	rest := reflect.New(out.Type()).Elem()
+	rest.Set(out)
+	for header, name := range q.route.header {
+		if s := reflect.Indirect(out.FieldByName(name)); s.IsValid() {
+			h.Set(header, s.String())
+		}
+		rest.FieldByName(name).SetZero()
+	}
+	return rest
+}
+
+// emptyLists yields the lists of an output that are nil: AWS answers an empty list where nothing is found, and
+// clients without Go's nil, such as boto3, look into it without asking.
+func (c codec) emptyLists(out reflect.Value, yield func(field)) {
+	for _, f := range c.layout(out.Type()) {
+		if v := out.Field(f.index); v.Kind() == reflect.Slice && !isBlob(v.Type()) && v.IsNil() {
+			yield(f)
+		}
+	}
+}
+
+// fail writes an error with its code, its message and the further members that its type has.
+func (q *request) fail(w http.ResponseWriter, err error) {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		api = &smithy.GenericAPIError{Code: "InternalFailure", Message: err.Error(), Fault: smithy.FaultServer}
+	}
+	code, message, status := api.ErrorCode(), api.ErrorMessage(), q.status(err, api)
+	if q.dialect == nil {
+		q.dialect = &dialect{}
+	}
+	w.Header().Set("X-Amzn-Errortype", code)
+	detail := reflect.Indirect(reflect.ValueOf(api))
+	if _, generic := api.(*smithy.GenericAPIError); generic || detail.Kind() != reflect.Struct {
+		detail = reflect.ValueOf(struct{}{})
+	}
+	tree, b := map[string]any{}, &bytes.Buffer{}
+	for _, f := range q.layout(detail.Type()) {
+		if v := detail.Field(f.index); f.goName != "Message" && f.goName != "ErrorCodeOverride" && !v.IsZero() {
+			if q.protocol == awsJSON || q.protocol == rpcCBOR {
+				tree[f.name] = q.toTree(v)
+			} else {
+				q.element(b, f.name, v, f.item)
+			}
+		}
+	}
+	switch q.protocol {
+	case awsJSON, rpcCBOR:
+		tree["__type"], tree["message"] = code, message
+		q.writeTree(w, status, tree)
+	case ec2Query:
+		writeXML(w, status, fmt.Appendf(nil, "<Response><Errors><Error><Code>%s</Code><Message>%s</Message>%s</Error></Errors><RequestID>%s</RequestID></Response>",
+			escape(code), escape(message), b, q.id))
+	default:
+		who := "Sender"
+		if status >= http.StatusInternalServerError {
+			who = "Receiver"
+		}
+		writeXML(w, status, fmt.Appendf(nil, "<ErrorResponse xmlns=%q><Error><Type>%s</Type><Code>%s</Code><Message>%s</Message>%s</Error><RequestId>%s</RequestId></ErrorResponse>",
+			q.xmlns, who, escape(code), escape(message), b, q.id))
+	}
+}
+
+// commonStatuses are those of the errors that all services have (docs.aws.amazon.com, "Common Errors").
+var commonStatuses = map[string]int{
+	"InternalFailure": 500, "InternalError": 500, "InternalServerError": 500, "ServiceUnavailable": 503, "Unavailable": 503,
+	"RequestLimitExceeded": 503, "MissingAuthenticationToken": 403, "OptInRequired": 403, "UnauthorizedOperation": 403,
+	"NotAuthorized": 403, "InvalidClientTokenId": 403, "SignatureDoesNotMatch": 403, "AuthFailure": 401,
+	"ExpiredToken": 403, "RequestExpired": 400,
+}
+
+// status is the HTTP status of an error: its own, that of the service's model for its code, or the common one.
+func (q *request) status(err error, api smithy.APIError) int {
+	var own interface{ HTTPStatusCode() int }
+	if errors.As(err, &own) {
+		return own.HTTPStatusCode()
+	}
+	if q.dialect != nil && q.statuses[api.ErrorCode()] != 0 {
+		return q.statuses[api.ErrorCode()]
+	}
+	if n := commonStatuses[api.ErrorCode()]; n != 0 {
+		return n
+	}
+	if strings.HasPrefix(api.ErrorCode(), "AccessDenied") {
+		return http.StatusForbidden
+	}
+	if api.ErrorFault() == smithy.FaultServer {
+		return http.StatusInternalServerError
+	}
+	return http.StatusBadRequest
+}
+
+// malformed is the error for a request that can't be read, by the name that the protocol has for it.
+func (q *request) malformed(err error) error {
+	code := map[protocol]string{awsQuery: "MalformedQueryString", ec2Query: "InvalidParameterValue", restXML: "InvalidInput"}[q.protocol]
+	if code == "" {
+		code = "SerializationException"
+	}
+	return &smithy.GenericAPIError{Code: code, Message: err.Error()}
+}
+
+func (q *request) writeTree(w http.ResponseWriter, status int, tree any) {
+	var b []byte
+	if q.protocol == rpcCBOR {
+		w.Header().Set("Content-Type", "application/cbor")
+		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+		b = cbor.Encode(toCBOR(tree))
+	} else {
+		kind := "application/x-amz-json-1.1"
+		if strings.HasSuffix(q.Header.Get("Content-Type"), "json-1.0") {
+			kind = "application/x-amz-json-1.0"
+		}
+		w.Header().Set("Content-Type", kind)
+		b, _ = json.Marshal(tree) // toTree makes nothing that JSON lacks but NaN, which no service answers
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(b) // the client is gone if this fails
+}
+
+func writeXML(w http.ResponseWriter, status int, b []byte) {
+	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(b)
+}
+
+// requestID makes a random UUID, as AWS's are.
+func requestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
