@@ -1,0 +1,318 @@
+package sandbox
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+)
+
+// logsState is what CloudWatch Logs holds; the events are in files of their own.
+type logsState struct{ Groups map[string]*logGroup }
+
+type logGroup struct {
+	types.LogGroup
+	Tags    map[string]string
+	Streams map[string]*types.LogStream
+	File    string // of its events
+}
+
+// A logEvent is one line of a group's file.
+type logEvent struct {
+	Stream   string
+	Time     int64 // milliseconds
+	Ingested int64
+	Message  string
+	ID       string
+}
+
+type logsService struct{ *Sandbox }
+
+func newLogs(s *Sandbox) *logsService { return &logsService{s} }
+
+var (
+	logGroupName = regexp.MustCompile(`^[a-zA-Z0-9_/.#-]{1,512}$`)
+	// retentions are the values that PutRetentionPolicy takes (API reference of PutRetentionPolicy).
+	retentions = []int32{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+)
+
+func (s *logsService) CreateLogGroup(ctx context.Context, in *cloudwatchlogs.CreateLogGroupInput) (*cloudwatchlogs.CreateLogGroupOutput, error) {
+	name, r := val(in.LogGroupName), s.region(ctx)
+	if !logGroupName.MatchString(name) || strings.HasPrefix(name, "aws/") {
+		return nil, fail("InvalidParameterException", "1 validation error detected: Value '%s' at 'logGroupName' failed to satisfy constraint", name)
+	}
+	if r.Logs.Groups[name] != nil {
+		return nil, fail("ResourceAlreadyExistsException", "The specified log group already exists")
+	}
+	s.makeGroup(r, name, in.Tags)
+	return &cloudwatchlogs.CreateLogGroupOutput{}, nil
+}
+
+func (s *Sandbox) makeGroup(r *Region, name string, tags map[string]string) *logGroup {
+	arn := s.arn("logs", r.Name, "log-group:"+name)
+	file := fnv.New64a()
+	fmt.Fprint(file, r.Name, name, s.hex(16))
+	g := &logGroup{Tags: tags, Streams: map[string]*types.LogStream{}, File: path.Join("logs", strconv.FormatUint(file.Sum64(), 16)+".jsonl")}
+	g.LogGroup = types.LogGroup{
+		LogGroupName: &name, Arn: new(arn + ":*"), LogGroupArn: &arn, CreationTime: new(s.clock.UnixMilli()),
+		LogGroupClass: types.LogGroupClassStandard, MetricFilterCount: new(int32(0)), StoredBytes: new(int64(0)),
+	}
+	if r.Logs.Groups == nil {
+		r.Logs.Groups = map[string]*logGroup{}
+	}
+	r.Logs.Groups[name] = g
+	return g
+}
+
+func (s *logsService) DescribeLogGroups(ctx context.Context, in *cloudwatchlogs.DescribeLogGroupsInput) (*cloudwatchlogs.DescribeLogGroupsOutput, error) {
+	out := &cloudwatchlogs.DescribeLogGroupsOutput{}
+	for name, g := range sorted(s.region(ctx).Logs.Groups) {
+		if strings.HasPrefix(name, val(in.LogGroupNamePrefix)) && strings.Contains(name, val(in.LogGroupNamePattern)) {
+			out.LogGroups = append(out.LogGroups, g.LogGroup)
+		}
+	}
+	var err error
+	out.LogGroups, out.NextToken, err = page(out.LogGroups, in.NextToken, in.Limit, 50)
+	return out, err
+}
+
+func (s *logsService) group(ctx context.Context, name *string) (*logGroup, error) {
+	g := s.region(ctx).Logs.Groups[val(name)]
+	if g == nil {
+		return nil, fail("ResourceNotFoundException", "The specified log group does not exist.")
+	}
+	return g, nil
+}
+
+// groupByARN takes the ARN with or without the ":*" behind it, as TagResource does without.
+func (s *logsService) groupByARN(ctx context.Context, arn *string) (*logGroup, error) {
+	_, name, _ := strings.Cut(val(arn), ":log-group:")
+	return s.group(ctx, &name)
+}
+
+func (s *logsService) PutRetentionPolicy(ctx context.Context, in *cloudwatchlogs.PutRetentionPolicyInput) (*cloudwatchlogs.PutRetentionPolicyOutput, error) {
+	g, err := s.group(ctx, in.LogGroupName)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(retentions, val(in.RetentionInDays)) {
+		return nil, fail("InvalidParameterException", "1 validation error detected: Value '%d' at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set", val(in.RetentionInDays))
+	}
+	g.RetentionInDays = in.RetentionInDays
+	return &cloudwatchlogs.PutRetentionPolicyOutput{}, nil
+}
+
+func (s *logsService) DeleteLogGroup(ctx context.Context, in *cloudwatchlogs.DeleteLogGroupInput) (*cloudwatchlogs.DeleteLogGroupOutput, error) {
+	g, err := s.group(ctx, in.LogGroupName)
+	if err != nil {
+		return nil, err
+	}
+	delete(s.region(ctx).Logs.Groups, *in.LogGroupName)
+	return &cloudwatchlogs.DeleteLogGroupOutput{}, s.store.remove(g.File)
+}
+
+func (s *logsService) ListTagsForResource(ctx context.Context, in *cloudwatchlogs.ListTagsForResourceInput) (*cloudwatchlogs.ListTagsForResourceOutput, error) {
+	g, err := s.groupByARN(ctx, in.ResourceArn)
+	if err != nil {
+		return nil, err
+	}
+	return &cloudwatchlogs.ListTagsForResourceOutput{Tags: g.Tags}, nil
+}
+
+func (s *logsService) TagResource(ctx context.Context, in *cloudwatchlogs.TagResourceInput) (*cloudwatchlogs.TagResourceOutput, error) {
+	g, err := s.groupByARN(ctx, in.ResourceArn)
+	if err != nil {
+		return nil, err
+	}
+	g.Tags = merge(g.Tags, in.Tags)
+	return &cloudwatchlogs.TagResourceOutput{}, nil
+}
+
+func (s *logsService) UntagResource(ctx context.Context, in *cloudwatchlogs.UntagResourceInput) (*cloudwatchlogs.UntagResourceOutput, error) {
+	g, err := s.groupByARN(ctx, in.ResourceArn)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range in.TagKeys {
+		delete(g.Tags, k)
+	}
+	return &cloudwatchlogs.UntagResourceOutput{}, nil
+}
+
+func (s *logsService) CreateLogStream(ctx context.Context, in *cloudwatchlogs.CreateLogStreamInput) (*cloudwatchlogs.CreateLogStreamOutput, error) {
+	g, err := s.group(ctx, in.LogGroupName)
+	if err != nil {
+		return nil, err
+	}
+	if g.Streams[val(in.LogStreamName)] != nil {
+		return nil, fail("ResourceAlreadyExistsException", "The specified log stream already exists")
+	}
+	s.stream(g, val(in.LogStreamName))
+	return &cloudwatchlogs.CreateLogStreamOutput{}, nil
+}
+
+func (s *Sandbox) stream(g *logGroup, name string) *types.LogStream {
+	if g.Streams == nil {
+		g.Streams = map[string]*types.LogStream{}
+	}
+	if g.Streams[name] == nil {
+		g.Streams[name] = &types.LogStream{
+			LogStreamName: &name, CreationTime: new(s.clock.UnixMilli()),
+			Arn: new(strings.TrimSuffix(*g.Arn, "*") + "log-stream:" + name),
+		}
+	}
+	return g.Streams[name]
+}
+
+// log writes lines of a task into its stream, as the awslogs driver does; a group that is not there loses them.
+func (s *Sandbox) log(r *Region, group, stream string, at time.Time, lines ...string) error {
+	g := r.Logs.Groups[group]
+	if g == nil {
+		return nil
+	}
+	st := s.stream(g, stream)
+	for _, line := range lines {
+		e := logEvent{stream, at.UnixMilli(), s.clock.UnixMilli(), line, fmt.Sprintf("%056d", s.nextSeq())}
+		b, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		if err := s.store.append(g.File, b); err != nil {
+			return err
+		}
+		if st.FirstEventTimestamp == nil {
+			st.FirstEventTimestamp = &e.Time
+		}
+		st.LastEventTimestamp, st.LastIngestionTime = &e.Time, &e.Ingested
+	}
+	return nil
+}
+
+func (s *logsService) PutLogEvents(ctx context.Context, in *cloudwatchlogs.PutLogEventsInput) (*cloudwatchlogs.PutLogEventsOutput, error) {
+	g, err := s.group(ctx, in.LogGroupName)
+	if err != nil {
+		return nil, err
+	}
+	if g.Streams[val(in.LogStreamName)] == nil {
+		return nil, fail("ResourceNotFoundException", "The specified log stream does not exist.")
+	}
+	for _, e := range in.LogEvents {
+		if err := s.log(s.region(ctx), *g.LogGroupName, *in.LogStreamName, time.UnixMilli(val(e.Timestamp)), val(e.Message)); err != nil {
+			return nil, err
+		}
+	}
+	return &cloudwatchlogs.PutLogEventsOutput{NextSequenceToken: new(fmt.Sprintf("%056d", s.nextSeq()))}, nil
+}
+
+// events reads a group's events by time. A crash between an event's line and the state's file can write the
+// same event twice: it counts once.
+func (s *Sandbox) events(g *logGroup) ([]logEvent, error) {
+	b, err := s.store.read(g.File)
+	var all []logEvent
+	seen := map[string]bool{}
+	for line := range bytes.Lines(b) {
+		var e logEvent
+		if json.Unmarshal(line, &e) == nil && !seen[e.ID] { // a torn last line is no event
+			seen[e.ID] = true
+			all = append(all, e)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b logEvent) int { return cmp.Compare(a.Time, b.Time) })
+	return all, err
+}
+
+func (s *logsService) FilterLogEvents(ctx context.Context, in *cloudwatchlogs.FilterLogEventsInput) (*cloudwatchlogs.FilterLogEventsOutput, error) {
+	name := in.LogGroupName
+	if in.LogGroupIdentifier != nil { // a name or an ARN
+		n := *in.LogGroupIdentifier
+		if _, after, ok := strings.Cut(n, ":log-group:"); ok {
+			n = strings.TrimSuffix(after, ":*")
+		}
+		name = &n
+	}
+	g, err := s.group(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	matches, err := filterPattern(val(in.FilterPattern))
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.events(g)
+	if err != nil {
+		return nil, err
+	}
+	out := &cloudwatchlogs.FilterLogEventsOutput{}
+	for _, e := range all {
+		if in.StartTime != nil && e.Time < *in.StartTime || in.EndTime != nil && e.Time >= *in.EndTime ||
+			len(in.LogStreamNames) > 0 && !slices.Contains(in.LogStreamNames, e.Stream) ||
+			!strings.HasPrefix(e.Stream, val(in.LogStreamNamePrefix)) || !matches(e.Message) {
+			continue
+		}
+		out.Events = append(out.Events, types.FilteredLogEvent{
+			EventId: &e.ID, IngestionTime: &e.Ingested, LogStreamName: &e.Stream, Message: &e.Message, Timestamp: &e.Time,
+		})
+	}
+	out.Events, out.NextToken, err = page(out.Events, in.NextToken, in.Limit, 10000)
+	return out, err
+}
+
+func (s *logsService) GetLogEvents(ctx context.Context, in *cloudwatchlogs.GetLogEventsInput) (*cloudwatchlogs.GetLogEventsOutput, error) {
+	g, err := s.group(ctx, in.LogGroupName)
+	if err != nil {
+		return nil, err
+	}
+	if g.Streams[val(in.LogStreamName)] == nil {
+		return nil, fail("ResourceNotFoundException", "The specified log stream does not exist.")
+	}
+	all, err := s.events(g)
+	out := &cloudwatchlogs.GetLogEventsOutput{}
+	for _, e := range all {
+		if e.Stream == *in.LogStreamName && (in.StartTime == nil || e.Time >= *in.StartTime) && (in.EndTime == nil || e.Time < *in.EndTime) {
+			out.Events = append(out.Events, types.OutputLogEvent{IngestionTime: &e.Ingested, Message: &e.Message, Timestamp: &e.Time})
+		}
+	}
+	// AWS answers the same token again at the end of a stream.
+	from := 0
+	if _, n, ok := strings.Cut(val(in.NextToken), "/"); ok {
+		from, _ = strconv.Atoi(n)
+	}
+	out.Events = out.Events[min(from, len(out.Events)):]
+	out.NextForwardToken = new(fmt.Sprintf("f/%d", from+len(out.Events)))
+	out.NextBackwardToken = new(fmt.Sprintf("b/%d", from))
+	return out, err
+}
+
+func (s *logsService) DescribeLogStreams(ctx context.Context, in *cloudwatchlogs.DescribeLogStreamsInput) (*cloudwatchlogs.DescribeLogStreamsOutput, error) {
+	g, err := s.group(ctx, in.LogGroupName)
+	if err != nil {
+		return nil, err
+	}
+	out := &cloudwatchlogs.DescribeLogStreamsOutput{}
+	for name, st := range sorted(g.Streams) {
+		if strings.HasPrefix(name, val(in.LogStreamNamePrefix)) {
+			out.LogStreams = append(out.LogStreams, *st)
+		}
+	}
+	if in.OrderBy == types.OrderByLastEventTime {
+		slices.SortStableFunc(out.LogStreams, func(a, b types.LogStream) int {
+			return cmp.Compare(val(a.LastEventTimestamp), val(b.LastEventTimestamp))
+		})
+	}
+	if val(in.Descending) {
+		slices.Reverse(out.LogStreams)
+	}
+	out.LogStreams, out.NextToken, err = page(out.LogStreams, in.NextToken, in.Limit, 50)
+	return out, err
+}

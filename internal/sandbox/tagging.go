@@ -1,0 +1,5 @@
+package sandbox
+
+type taggingService struct{ *Sandbox }
+
+func newTagging(s *Sandbox) *taggingService { return &taggingService{s} }

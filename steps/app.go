@@ -1,0 +1,152 @@
+// Package steps is what fargatectl makes, one file a step, in the order one would take by hand. All in steps.go is the
+// whole architecture; a field of a step that points to another step is the edge between them.
+//
+// A step finds what is live by its name and our tags (there is no state file), compares it with the manifest and
+// lists the calls between the two. What has our name and not our tags is refused. Tags stand in the create call, so
+// that a crash leaves nothing that the next run would not find.
+package steps
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
+
+	"github.com/fargatectl/fargatectl/aws"
+	"github.com/fargatectl/fargatectl/deploy"
+	"github.com/fargatectl/fargatectl/internal/manifest"
+)
+
+// App is what all steps share: what is wanted, and where.
+type App struct {
+	Manifest *manifest.Manifest
+	AWS      *aws.Calls
+	Account  string // 12 digits
+	Region   string
+	Options  Options
+	Registry Registry
+
+	tagged  sync.Once
+	ours    []tagging.ResourceTagMapping
+	oursErr error
+}
+
+// Options are the wishes of one run, beside the manifest.
+type Options struct {
+	Image              string // deploy this reference instead of a build
+	Rebuild            bool   // build although the tag is there
+	ForceNewDeployment bool
+	Adopt              bool // take over what has our name and no tags
+	Prune              bool // drop containers and fields of the task definition that the manifest does not know
+	TakeDNS            bool // replace a DNS record that is not ours
+	Offline            bool // ask nothing outside AWS (the sandbox)
+
+	// Of destroy.
+	Force                bool // secrets without recovery window
+	KeepImages, KeepLogs bool
+}
+
+// owner is who we are in tags.
+func (a *App) owner() aws.Owner {
+	return aws.Owner{Project: a.Manifest.Project, Env: a.Manifest.EnvTag()}
+}
+
+// tags are those of one resource: ours and the manifest's.
+func (a *App) tags(resource string) map[string]string {
+	return a.owner().Tags(resource, a.Manifest.Tags)
+}
+
+// own refuses a thing with one of our names that is not ours. With --adopt one without an owner is taken over.
+func (a *App) own(kind, name string, live map[string]string) error {
+	if a.owner().Owns(live) || a.Options.Adopt && live[aws.TagProject] == "" {
+		return nil
+	}
+	return &aws.NotOursError{Kind: kind, Name: name, Tags: live}
+}
+
+// arn is one in this account and region.
+func (a *App) arn(service, resource string) string {
+	return fmt.Sprintf("arn:%s:%s:%s:%s:%s", aws.Partition(a.Region), service, a.Region, a.Account, resource)
+}
+
+// find lists the ARNs of all that is ours in this region and has the tag fargatectl:resource, by the Resource Groups
+// Tagging API: that is how a thing is found that the manifest now calls by another name. It lags and forgets, so
+// every hit is to be confirmed by the service's own Describe. One request serves all steps.
+func (a *App) find(ctx context.Context, resource string) ([]string, error) {
+	a.tagged.Do(func() { a.ours, a.oursErr = a.listOurs(ctx) })
+	var arns []string
+	for _, m := range a.ours {
+		if aws.TagMap(m.Tags, func(t tagging.Tag) (*string, *string) { return t.Key, t.Value })[aws.TagResource] == resource {
+			arns = append(arns, *m.ResourceARN)
+		}
+	}
+	slices.Sort(arns)
+	return arns, a.oursErr
+}
+
+func (a *App) listOurs(ctx context.Context) (all []tagging.ResourceTagMapping, err error) {
+	in := &resourcegroupstaggingapi.GetResourcesInput{TagFilters: []tagging.TagFilter{
+		{Key: new(aws.TagProject), Values: []string{a.owner().Project}},
+		{Key: new(aws.TagEnv), Values: []string{a.owner().Env}},
+	}}
+	for {
+		page, err := a.AWS.Tagging.GetResources(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.ResourceTagMappingList...)
+		if in.PaginationToken = page.PaginationToken; in.PaginationToken == nil || *in.PaginationToken == "" {
+			return all, nil
+		}
+	}
+}
+
+// retag is the change that adds what the live tags lack, nil when they lack nothing.
+func retag(what string, live, want map[string]string, do func(context.Context, map[string]string) error) []deploy.Change {
+	missing := aws.Missing(live, want)
+	if len(missing) == 0 {
+		return nil
+	}
+	var diff []deploy.Field
+	for _, k := range slices.Sorted(maps.Keys(missing)) {
+		diff = append(diff, deploy.F("tag "+k, live[k], missing[k]))
+	}
+	return []deploy.Change{{Op: deploy.Update, What: what + " tags", Diff: diff, Do: func(ctx context.Context) error { return do(ctx, missing) }}}
+}
+
+// last is the name behind the last slash or colon of an ARN.
+func last(arn string) string { return arn[strings.LastIndexAny(arn, "/:")+1:] }
+
+// first points to the first element, nil without one.
+func first[T any](list []T) *T {
+	if len(list) == 0 {
+		return nil
+	}
+	return &list[0]
+}
+
+// val is what p points to, the zero value for nil: AWS leaves out what has no value.
+func val[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+// nameOfGroup is the log group's name in its ARN, arn:aws:logs:REGION:ACCOUNT:log-group:NAME, with or without ":*".
+func nameOfGroup(arn string) string {
+	parts := strings.SplitN(arn, ":", 7)
+	return strings.TrimSuffix(parts[len(parts)-1], ":*")
+}
+
+// A Registry is how images reach their repository.
+type Registry struct {
+	Transport http.RoundTripper // nil is the ordinary one
+	URL       string            // push here instead of to the host in the repository's URI
+}

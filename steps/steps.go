@@ -1,0 +1,9 @@
+package steps
+
+import "github.com/fargatectl/fargatectl/deploy"
+
+// All is the whole architecture, in the order one would take by hand.
+func All(app *App) []deploy.Step {
+	logs := &Logs{App: app}
+	return []deploy.Step{logs}
+}
