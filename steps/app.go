@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
@@ -31,6 +32,7 @@ type App struct {
 	Region   string
 	Options  Options
 	Registry Registry
+	Speed    float64 // our own waits are divided by it: 1 on AWS, more in a sandbox that is quick
 
 	tagged  sync.Once
 	ours    []tagging.ResourceTagMapping
@@ -149,4 +151,12 @@ func nameOfGroup(arn string) string {
 type Registry struct {
 	Transport http.RoundTripper // nil is the ordinary one
 	URL       string            // push here instead of to the host in the repository's URI
+}
+
+// pause is how long to wait for something that AWS does not show, d on AWS itself.
+func (a *App) pause(d time.Duration) time.Duration {
+	if a.Speed == 0 {
+		return d
+	}
+	return time.Duration(float64(d) / a.Speed)
 }

@@ -1,0 +1,26 @@
+package aws
+
+import (
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+)
+
+// Patient retries reads, and writes that can be repeated: ten attempts, at most 20 s apart, on throttles, cut
+// connections and server errors.
+func Patient() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts, o.MaxBackoff = 10, 20*time.Second
+	})
+}
+
+// Once is for a create that has neither a client token nor a unique name (VPC, internet gateway, address, task
+// definition): only a throttle is retried, since after any other failure the thing may be there, and a second one would
+// be made. The next run finds it by its tags. Use: func(o *ec2.Options) { o.Retryer = aws.Once() }.
+func Once() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts, o.MaxBackoff = 10, 20*time.Second
+		o.Retryables = []retry.IsErrorRetryable{retry.RetryableErrorCode{Codes: retry.DefaultThrottleErrorCodes}}
+	})
+}
