@@ -1,0 +1,201 @@
+// Package image turns a folder into a container image and brings it to a registry. It knows no AWS: a registry is a host,
+// a repository and whoever authenticates.
+//
+// [Detect] finds out what a folder holds; [Spec.Tag] names the image by a hash of everything that goes into it, without
+// building, so that nothing is built or pushed whose tag is already there; [Spec.Build] builds and [Built.Push] pushes.
+//
+// # Go main packages
+//
+// They are built by the go tool alone, without any container engine, into one layer that comes out the same, bit for bit,
+// on every machine: times at the epoch, owner root, the binary at /app. Without a base image (scratch) the layer also holds
+// what a service in production misses at once when it isn't there:
+//
+//   - /etc/ssl/certs/ca-certificates.crt, Mozilla's roots as golang.org/x/crypto/x509roots publishes them. They come with
+//     fargatectl, not from the building machine, which would make the image depend on that machine. A newer fargatectl
+//     may bring newer roots, and then gives the image a new tag.
+//   - /tmp, for everybody to write.
+//   - the time zones, inside the binary (build tag timetzdata).
+//
+// Such an image runs as user 65532:65532. On a base image the layer is the binary alone, and the base's user stays. The
+// base is hashed by its name: pin it by digest to have the tag follow its content.
+//
+// # Dockerfiles
+//
+// They are built by Docker through its CLI. The context is sent as one stream made by the same walk that is hashed: what
+// the tag covers is what the builder sees. Symbolic links are links in both, never followed; group write permission is
+// left out of both, since it follows the umask of whoever cloned the folder; owner and times are no part of the tag.
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+)
+
+// hashVersion stands at the head of every hash of inputs. It changes when the same inputs begin to give another image.
+const hashVersion = "fargatectl/image/1"
+
+// A Spec says what to build; exactly one of Go and Dockerfile is used. [Detect] fills it from a folder.
+type Spec struct {
+	Dir        string            // the folder, absolute: the context of a Dockerfile, the working directory of a Go build
+	Go         string            // Go main package relative to Dir: "." or "./cmd/api"
+	Base       string            // base image of a Go build; "" is scratch
+	Dockerfile string            // path relative to Dir
+	Target     string            // stage of the Dockerfile; "" is the last
+	Args       map[string]string // build arguments; part of the tag, and readable in the image: never secrets
+	Platform   string            // linux/amd64 (also when empty) or linux/arm64
+	Exclude    []string          // paths in Dir that never belong to the context, besides .git and .fargatectl: the manifest
+	Offline    bool              // fargatectl asks nothing outside: a base image is refused. The go tool and Docker follow their own settings
+}
+
+// Built is an image that stands on this machine, ready to be pushed. Close it when done.
+type Built struct {
+	Image  v1.Image
+	Digest v1.Hash
+	Size   int64 // bytes of all layers as they are stored in a registry
+	Took   time.Duration
+	Config *v1.ConfigFile
+	Tool   string // what built it: "go1.26.8", "docker 28.2.2"
+
+	dir string // temporary files behind Image
+}
+
+// Close removes the temporary files behind the image, which can't be pushed afterwards.
+func (b *Built) Close() error { return os.RemoveAll(b.dir) }
+
+// An Error is a failure that the user can do something about: what is wrong, and the ways out.
+type Error struct {
+	What string
+	Ways string // what to do, without "hint:"; may be empty
+	Err  error  // cause; may be nil
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.What
+	}
+	return e.What + ": " + e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Hint is what the user can do, for the line behind the error.
+func (e *Error) Hint() string { return e.Ways }
+
+// Tag names the image by its inputs, without building it: "src-" and 20 hexadecimal digits. The same inputs have the same
+// tag on every machine and in every folder.
+//
+// The inputs of a Go build are the files of the package and of everything it imports outside the standard library (modules
+// from the module cache by their checksum), go.mod and go.sum, the toolchain, the flags, the base image and the platform;
+// those of a Dockerfile are the context that .dockerignore leaves, the Dockerfile, target, arguments and platform.
+func (s Spec) Tag(ctx context.Context) (string, error) {
+	if err := s.check(); err != nil {
+		return "", err
+	}
+	h := newHash()
+	h.line(hashVersion, s.platform().String())
+	var err error
+	if s.Go != "" {
+		err = s.hashGo(ctx, h)
+	} else {
+		err = s.hashDocker(h)
+	}
+	if err != nil {
+		return "", err
+	}
+	return "src-" + h.sum()[:20], nil
+}
+
+// Build builds the image. say gets lines of progress; it may be nil.
+func (s Spec) Build(ctx context.Context, say func(string)) (*Built, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	if say == nil {
+		say = func(string) {}
+	}
+	begin := time.Now()
+	dir, err := os.MkdirTemp("", "fargatectl-image-")
+	if err != nil {
+		return nil, err
+	}
+	b := &Built{dir: dir}
+	if s.Go != "" {
+		err = s.buildGo(ctx, b, say)
+	} else {
+		err = s.buildDocker(ctx, b, say)
+	}
+	if err == nil {
+		err = b.describe(s.platform())
+	}
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	b.Took = time.Since(begin)
+	return b, nil
+}
+
+// describe fills what follows from the image, and refuses one for another platform than the service runs on.
+func (b *Built) describe(want v1.Platform) (err error) {
+	if b.Config, err = b.Image.ConfigFile(); err != nil {
+		return err
+	}
+	if b.Config.OS != want.OS || b.Config.Architecture != want.Architecture {
+		return &Error{
+			What: fmt.Sprintf("the image is %s/%s, the service runs on %s", b.Config.OS, b.Config.Architecture, want),
+			Ways: fmt.Sprintf("build for %s (a FROM --platform in the Dockerfile may say otherwise), or set the service's architecture", want),
+		}
+	}
+	if b.Digest, err = b.Image.Digest(); err != nil {
+		return err
+	}
+	b.Size, err = size(b.Image)
+	return err
+}
+
+// size is the sum of an image's layers as they are stored.
+func size(img v1.Image) (sum int64, err error) {
+	m, err := partial.Manifest(img)
+	if err != nil {
+		return 0, err
+	}
+	for _, l := range m.Layers {
+		sum += l.Size
+	}
+	return sum, nil
+}
+
+// check refuses what can't be built as it stands.
+func (s Spec) check() error {
+	switch {
+	case (s.Go == "") == (s.Dockerfile == ""):
+		return errors.New("an image is built from a Go package or from a Dockerfile: exactly one of them")
+	case s.Platform != "" && s.Platform != "linux/amd64" && s.Platform != "linux/arm64":
+		return &Error{What: fmt.Sprintf("platform %q is not one that Fargate runs", s.Platform), Ways: "linux/amd64 or linux/arm64"}
+	case s.Offline && s.Base != "":
+		return &Error{
+			What: fmt.Sprintf("base image %s lies in a registry, and the sandbox asks nothing outside", s.Base),
+			Ways: "leave `base` out to build on scratch, or run without --sandbox",
+		}
+	}
+	if info, err := os.Stat(s.Dir); err != nil {
+		return err
+	} else if !info.IsDir() {
+		return fmt.Errorf("%s is not a folder", s.Dir)
+	}
+	return nil
+}
+
+// platform is the platform as an image's configuration has it.
+func (s Spec) platform() v1.Platform {
+	if _, arch, ok := strings.Cut(s.Platform, "/"); ok {
+		return v1.Platform{OS: "linux", Architecture: arch}
+	}
+	return v1.Platform{OS: "linux", Architecture: "amd64"}
+}
