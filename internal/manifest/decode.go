@@ -1,0 +1,370 @@
+package manifest
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"maps"
+	"math"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+// A decoder puts nodes into the structs of the model and collects what is wrong.
+type decoder struct {
+	*source
+	getenv func(string) (string, bool)
+	errs   Errors
+	failed map[string]bool // paths whose value is wrong: nothing more is said that follows from it
+	trial  bool            // an environment that is not chosen: its keys and types are checked, its values not used
+}
+
+// errorf reports a mistake at n.
+func (d *decoder) errorf(n *yaml.Node, hint, format string, args ...any) {
+	d.errs = append(d.errs, d.diagnostic(spot(n), false, fmt.Sprintf(format, args...), hint))
+}
+
+// note keeps where the value of path stands.
+func (d *decoder) note(path []string, key, value *yaml.Node) {
+	if d.trial {
+		return
+	}
+	p := spot(value)
+	if value.Kind != yaml.ScalarNode || isNull(value) {
+		p = spot(key)
+	}
+	d.places[join(path...)] = p
+}
+
+// fail reports that the value of path is wrong.
+func (d *decoder) fail(n *yaml.Node, path []string, hint, format string, args ...any) {
+	if !d.trial {
+		d.failed[join(path...)] = true
+	}
+	d.errorf(n, hint, format, args...)
+}
+
+// broken says whether the value of path, what holds it or something in it, is wrong already.
+func (d *decoder) broken(path ...string) bool {
+	p := join(path...)
+	for f := range d.failed {
+		if f == p || strings.HasPrefix(p, f+"\x00") || strings.HasPrefix(f, p+"\x00") {
+			return true
+		}
+	}
+	return false
+}
+
+// entries are the keys and values of a mapping, an empty value being an empty mapping; a key that is there twice is
+// reported and given once.
+func (d *decoder) entries(n *yaml.Node, path []string, what string) iter.Seq2[*yaml.Node, *yaml.Node] {
+	return func(yield func(*yaml.Node, *yaml.Node) bool) {
+		if isNull(n) {
+			return
+		}
+		if n.Kind != yaml.MappingNode {
+			d.fail(n, path, "", "%s must be a mapping (key: value), not %s", what, kindName(n))
+			return
+		}
+		seen := map[string]*yaml.Node{}
+		for pair := range slices.Chunk(n.Content, 2) {
+			key := pair[0]
+			if key.Kind != yaml.ScalarNode || isNull(key) {
+				d.errorf(key, "", "a key of %s must be a word, not %s", what, kindName(key))
+				continue
+			}
+			if key.Value == "<<" && key.Tag == "!!merge" {
+				d.errorf(key, "write the values out where they are used", "merge keys (<<) are not used in a manifest")
+				continue
+			}
+			if first := seen[key.Value]; first != nil {
+				d.errorf(key, "", "%q is here a second time: the first is on line %d, column %d", key.Value, first.Line, first.Column)
+				continue
+			}
+			seen[key.Value] = key
+			if !yield(key, pair[1]) {
+				return
+			}
+		}
+	}
+}
+
+// structure decodes a mapping into the struct v. what names it in messages; more are keys that the caller takes.
+func (d *decoder) structure(n *yaml.Node, path []string, what string, v reflect.Value, more ...string) {
+	fields := fieldsOf(v.Type())
+	var meant []string
+	for key, value := range d.entries(n, path, what) {
+		if slices.Contains(more, key.Value) {
+			continue
+		}
+		f, ok := find(fields, key.Value)
+		if !ok {
+			known := slices.Concat(more, keysOf(v.Type()))
+			d.unknown(key, what, known)
+			meant = append(meant, nearest(key.Value, known))
+			continue
+		}
+		at := append(slices.Clip(path), f.key)
+		d.note(at, key, value)
+		d.value(value, at, f, v.Field(f.index))
+	}
+	for _, f := range fields {
+		at := append(slices.Clip(path), f.key)
+		if f.required && !d.trial && n.Kind == yaml.MappingNode && !d.given(at...) && !slices.Contains(meant, f.key) {
+			d.fail(n, at, "", "%s needs %s", what, f.key)
+		}
+	}
+}
+
+// unknown reports a key that what doesn't have, with the nearest that it has or the type that does have it.
+func (d *decoder) unknown(key *yaml.Node, what string, known []string) {
+	hint := suggest(key.Value, known)
+	if hint == "" {
+		for _, k := range kinds {
+			if slices.Contains(keysOf(k.typ()), key.Value) {
+				hint = fmt.Sprintf("%s is a key in the config of %s", key.Value, k.word)
+				break
+			}
+		}
+	}
+	d.errorf(key, cmp.Or(hint, "its keys are "+list(known, "and")), "%s has no key %q", what, shorten(key.Value))
+}
+
+// value decodes n into v by the rules of f.
+func (d *decoder) value(n *yaml.Node, path []string, f field, v reflect.Value) {
+	if form, ok := forms[f.as]; ok {
+		form.decode(d, n, path, f, v)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		fresh := reflect.New(v.Type().Elem())
+		if v.IsNil() {
+			setDefaults(fresh.Elem())
+		} else { // an overlay; what is there stays as it is for the other environments
+			fresh.Elem().Set(v.Elem())
+		}
+		d.structure(n, path, f.key, fresh.Elem())
+		v.Set(fresh)
+	case reflect.Struct:
+		d.structure(n, path, f.key, v)
+	case reflect.Map:
+		d.table(n, path, f, v)
+	case reflect.Slice:
+		d.list(n, path, f, v)
+	default:
+		d.scalar(n, path, f, v)
+	}
+}
+
+// table decodes a mapping with free keys; an overlay adds to what is there.
+func (d *decoder) table(n *yaml.Node, path []string, f field, v reflect.Value) {
+	merged := reflect.MakeMap(v.Type())
+	for key, value := range maps.All(toMap(v)) {
+		merged.SetMapIndex(key, value)
+	}
+	for key, value := range d.entries(n, path, f.key) {
+		at := append(slices.Clip(path), key.Value)
+		d.note(at, key, value)
+		if format := formats[f.keys]; f.keys != "" && !format.match(key.Value) {
+			d.fail(key, at, format.hint, "%q is not %s", key.Value, format.what)
+			continue
+		}
+		element, rules := reflect.New(v.Type().Elem()).Elem(), f
+		rules.key, rules.free = f.key+"."+key.Value, true
+		d.scalar(value, at, rules, element)
+		merged.SetMapIndex(reflect.ValueOf(key.Value), element)
+	}
+	if merged.Len() > 0 {
+		v.Set(merged)
+	}
+}
+
+// toMap is the entries of a reflected map.
+func toMap(v reflect.Value) map[reflect.Value]reflect.Value {
+	m := map[reflect.Value]reflect.Value{}
+	for r := v.MapRange(); r.Next(); {
+		m[r.Key()] = r.Value()
+	}
+	return m
+}
+
+// list decodes a list; an overlay replaces what is there.
+func (d *decoder) list(n *yaml.Node, path []string, f field, v reflect.Value) {
+	if isNull(n) {
+		v.SetZero()
+		return
+	}
+	if n.Kind != yaml.SequenceNode {
+		hint := ""
+		if n.Kind == yaml.ScalarNode {
+			hint = "a list is written [one, two], or with a dash before each item on its own line"
+		}
+		d.fail(n, path, hint, "%s must be a list, not %s", f.key, kindName(n))
+		return
+	}
+	items := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
+	for i, item := range n.Content {
+		at := append(slices.Clip(path), strconv.Itoa(i))
+		d.note(at, item, item)
+		if items.Index(i).Kind() == reflect.Struct {
+			setDefaults(items.Index(i))
+			d.structure(item, at, "an item of "+f.key, items.Index(i))
+			continue
+		}
+		rules := f
+		rules.key = "an item of " + f.key
+		d.scalar(item, at, rules, items.Index(i))
+	}
+	v.Set(items)
+}
+
+// wholeNumber is a number as we take it: no leading zero (YAML 1.1 would read octal), no fraction.
+var wholeNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
+
+// scalar decodes a text, a number or a truth value and holds it against the rules of f.
+func (d *decoder) scalar(n *yaml.Node, path []string, f field, v reflect.Value) {
+	text, shown, ok := d.scalarText(n, path, f.key)
+	if !ok {
+		return
+	}
+	quoted := n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 && !strings.Contains(n.Value, "${")
+	switch v.Kind() {
+	case reflect.Bool:
+		if quoted || text != "true" && text != "false" {
+			d.fail(n, path, "", "%s must be true or false, not %s", f.key, shown)
+			return
+		}
+		v.SetBool(text == "true")
+	case reflect.Int32:
+		if quoted || !wholeNumber.MatchString(text) {
+			hint := ""
+			if quoted && wholeNumber.MatchString(text) {
+				hint = "leave the quotes away"
+			}
+			d.fail(n, path, hint, "%s must be a whole number, not %s", f.key, shown)
+			return
+		}
+		d.number(n, path, f, text, shown, v)
+	default:
+		if n.Tag == "!!bool" && !f.free {
+			d.fail(n, path, "put it into quotes if it is meant", "%s must be text, not %s", f.key, shown)
+			return
+		}
+		if d.formed(n, path, f, text, shown) {
+			v.SetString(text)
+		}
+	}
+}
+
+// number sets a whole number within the range of f.
+func (d *decoder) number(n *yaml.Node, path []string, f field, text, shown string, v reflect.Value) {
+	i, err := strconv.ParseInt(text, 10, 64)
+	if err != nil { // beyond 64 bits: the range is what is wrong with it
+		i = math.MaxInt64
+		if strings.HasPrefix(text, "-") {
+			i = math.MinInt64
+		}
+	}
+	switch {
+	case f.enum != nil && !slices.Contains(f.enum, text):
+		d.fail(n, path, "", "%s is %s; it must be %s", f.key, shown, list(f.enum, "or"))
+	case f.min != nil && i < *f.min || f.max != nil && i > *f.max:
+		d.fail(n, path, "", "%s is %s; it must be %d to %d", f.key, shown, *f.min, *f.max)
+	default:
+		v.SetInt(i)
+	}
+}
+
+// formed says whether text is of the enum and the format of f.
+func (d *decoder) formed(n *yaml.Node, path []string, f field, text, shown string) bool {
+	if f.enum != nil && !slices.Contains(f.enum, text) {
+		d.fail(n, path, suggestShown(n, text, f.enum), "%s is %s; it must be %s", f.key, shown, list(f.enum, "or"))
+		return false
+	}
+	if format, ok := formats[f.is]; ok && !format.match(text) {
+		hint := format.hint
+		if len(format.words) > 0 {
+			hint = cmp.Or(suggestShown(n, text, format.words), hint)
+		}
+		d.fail(n, path, hint, "%s is %s; it must be %s", f.key, shown, format.what)
+		return false
+	}
+	return true
+}
+
+// suggestShown is suggest, but for a value from a variable, which would be told by it.
+func suggestShown(n *yaml.Node, text string, known []string) string {
+	if strings.Contains(n.Value, "${") {
+		return ""
+	}
+	return suggest(text, known)
+}
+
+// scalarText is the text of a scalar with its variables replaced, and the words that messages have for it: the text
+// in quotes, but never the value of a variable.
+func (d *decoder) scalarText(n *yaml.Node, path []string, what string) (text, shown string, ok bool) {
+	switch {
+	case n.Kind != yaml.ScalarNode:
+		d.fail(n, path, "", "%s must be one value, not %s", what, kindName(n))
+		return "", "", false
+	case n.Style&yaml.TaggedStyle != 0:
+		d.fail(n, path, "leave the tag away", "tags like %s are not used in a manifest", n.Tag)
+		return "", "", false
+	case isNull(n):
+		d.fail(n, path, "give it one, or drop the line for the default", "%s has no value", what)
+		return "", "", false
+	}
+	text, vars, err := interpolate(n.Value, d.getenv)
+	switch {
+	case err != nil && err.unset && d.trial:
+		return "", "", false
+	case err != nil:
+		d.fail(n, path, err.hint, "%s", err.message)
+		return "", "", false
+	case vars:
+		if p, ok := d.places[join(path...)]; ok && !d.trial {
+			p.vars = true
+			d.places[join(path...)] = p
+		}
+		return text, "the value of " + shorten(n.Value), true
+	case n.Tag == "!!str":
+		return text, strconv.Quote(shorten(text)), true
+	}
+	return text, shorten(text), true
+}
+
+// shorten cuts what is too long for a message.
+func shorten(text string) string {
+	text = maskSecrets(text)
+	if r := []rune(text); len(r) > 60 {
+		return string(r[:60]) + "…"
+	}
+	return text
+}
+
+func isNull(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.Tag == "!!null" && n.Style&yaml.TaggedStyle == 0
+}
+
+// kindName is what a node is, in words.
+func kindName(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return "a mapping"
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case isNull(n):
+		return "nothing"
+	case n.Tag == "!!int" || n.Tag == "!!float":
+		return "a number"
+	case n.Tag == "!!bool":
+		return "true or false"
+	}
+	return "text"
+}
