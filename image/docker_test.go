@@ -1,0 +1,270 @@
+package image
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+)
+
+// docker is a docker command for one test: it notes how it is called and does what the test wants of it.
+const docker = `#!/bin/sh
+printf '%s\n' "$*" >>"$FAKE/calls"
+case "$1 $2" in
+"version --format") [ -z "$FAKE_HANGS" ] || exec sleep 60; [ -n "$FAKE_SERVER" ] || exit 1; echo "$FAKE_SERVER" ;;
+"buildx version") [ -n "$FAKE_BUILDX" ] || exit 1 ;;
+"save "*) cat "$FAKE/saved.tar" ;;
+"build "* | "buildx build")
+	env >"$FAKE/env"
+	cat >"$FAKE/context.tar"
+	for i in $(seq 1 50); do echo "#$i building" >&2; done
+	[ -z "$FAKE_FAILS" ] || { echo "Dockerfile:2 RUN false: exit code: 1" >&2; exit 1; } ;;
+*) echo "unknown: $*" >&2; exit 125 ;;
+esac
+`
+
+// fakeDocker puts the docker command first on PATH and returns its folder. It calls t.Setenv: such a test is not parallel.
+func fakeDocker(t *testing.T) string {
+	t.Helper()
+	dir := folder(t, map[string]string{"docker": docker})
+	if err := os.Chmod(filepath.Join(dir, "docker"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("FAKE", dir)
+	t.Setenv("FAKE_SERVER", "28.2.2")
+	t.Setenv("FAKE_BUILDX", "yes")
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return dir
+}
+
+func read(t *testing.T, path ...string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(path...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// save writes a file as `docker save` does: layers not compressed, named by the old kind of id. It returns the
+// configuration.
+func save(t *testing.T, file, arch string, broken bool) []byte {
+	t.Helper()
+	f, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w := tar.NewWriter(f)
+	put := func(name string, content []byte) {
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := map[string]any{"os": "linux", "architecture": arch, "moby.buildkit.buildinfo": "kept as it is",
+		"config": map[string]any{"User": "1000", "Env": []string{"A=b"}}}
+	var ids []v1.Hash
+	var names []string
+	for i := range 3 {
+		var layer bytes.Buffer
+		lw := tar.NewWriter(&layer)
+		if err := lw.WriteHeader(&tar.Header{Name: fmt.Sprint("file", i), Mode: 0o644, Size: 50_000}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := lw.Write(bytes.Repeat([]byte{byte(i)}, 50_000)); err != nil {
+			t.Fatal(err)
+		}
+		if err := lw.Close(); err != nil {
+			t.Fatal(err)
+		}
+		id, _, err := v1.SHA256(bytes.NewReader(layer.Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, names = append(ids, id), append(names, fmt.Sprintf("%d/layer.tar", i))
+		if broken {
+			layer.Bytes()[600]++
+		}
+		put(names[i], layer.Bytes())
+	}
+	config["rootfs"] = map[string]any{"type": "layers", "diff_ids": ids}
+	raw, err := json.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put("config.json", raw)
+	manifest, err := json.Marshal([]any{map[string]any{"Config": "config.json", "RepoTags": []string{"x:y"}, "Layers": names}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put("manifest.json", manifest)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func TestDockerArguments(t *testing.T) {
+	t.Parallel()
+	s := Spec{Dir: "/x", Dockerfile: "Dockerfile"}
+	full := Spec{Dir: "/x", Dockerfile: "build/Dockerfile", Target: "prod", Platform: "linux/arm64", Args: map[string]string{"VERSION": "secret value", "COMMIT": "1"}}
+	for want, got := range map[string][]string{
+		"docker buildx build --load --progress=plain --provenance=false --sbom=false --platform linux/amd64 --file Dockerfile --tag t:1 -":                                                            (&engine{bin: "docker", buildx: true}).arguments(s, "Dockerfile", "t:1"),
+		"docker build --platform linux/amd64 --file Dockerfile --tag t:1 -":                                                                                                                           (&engine{bin: "docker"}).arguments(s, "Dockerfile", "t:1"),
+		"docker buildx build --load --progress=plain --provenance=false --sbom=false --platform linux/arm64 --file build/Dockerfile --tag t:1 --target prod --build-arg COMMIT --build-arg VERSION -": (&engine{bin: "docker", buildx: true}).arguments(full, "build/Dockerfile", "t:1"),
+	} {
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q\nwant %q", got, want)
+		}
+	}
+	tags := map[string]bool{}
+	for _, s := range []Spec{s, full, {Dir: "/y", Dockerfile: "Dockerfile"}, {Dir: "/x", Dockerfile: "Dockerfile", Target: "prod"}} {
+		tags[s.localTag()] = true
+	}
+	if len(tags) != 4 || !tags[s.localTag()] {
+		t.Errorf("local tags %v", tags)
+	}
+}
+
+func TestDockerEnvironment(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"PATH", "HOME", "DOCKER_HOST", "BUILDX_BUILDER", "", "A=B", "-x"} {
+		if _, err := (&engine{}).environment(Spec{Args: map[string]string{name: "value"}}); err == nil || strings.Contains(err.Error(), "value") {
+			t.Errorf("%q: error %v", name, err)
+		}
+	}
+	env, err := (&engine{}).environment(Spec{Args: map[string]string{"VERSION": "1"}})
+	if err != nil || !slices.Contains(env, "VERSION=1") || !slices.Contains(env, "DOCKER_BUILDKIT=0") {
+		t.Errorf("%q, %v", env, err)
+	}
+}
+
+func TestDockerBuild(t *testing.T) {
+	fake := fakeDocker(t)
+	config := save(t, filepath.Join(fake, "saved.tar"), "amd64", false)
+	dir := folder(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY . /\n", "a": "1", "ignored": "x", ".dockerignore": "ignored\n"})
+	var said []string
+	b, err := Spec{Dir: dir, Dockerfile: "Dockerfile", Args: map[string]string{"TOKEN": "hunter2"}}.Build(t.Context(), func(l string) { said = append(said, l) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := validate.Image(b.Image); err != nil {
+		t.Error(err)
+	}
+	raw, err := b.Image.RawConfigFile()
+	if err != nil || !bytes.Equal(raw, config) {
+		t.Errorf("configuration %s (%v), want what docker saved: %s", raw, err, config)
+	}
+	if b.Tool != "docker 28.2.2" || b.Config.Config.User != "1000" || b.Size <= 0 || b.Size > 10_000 {
+		t.Errorf("tool %s, configuration %+v, size %d", b.Tool, b.Config.Config, b.Size)
+	}
+	if !slices.Contains(said, "#50 building") {
+		t.Errorf("said %q", said)
+	}
+	if !strings.Contains(read(t, fake, "env"), "TOKEN=hunter2\n") || strings.Contains(read(t, fake, "calls"), "hunter2") {
+		t.Errorf("the value of a build argument belongs into the environment, not into the command line:\n%s", read(t, fake, "calls"))
+	}
+	if stream := read(t, fake, "context.tar"); !strings.Contains(stream, "COPY . /") || strings.Contains(stream, "ignored\x00") {
+		t.Error("the builder did not get the context that .dockerignore leaves")
+	}
+	p, err := b.Push(t.Context(), Target{Ref: repo, Transport: memory{newRegistry()}}, nil)
+	if err != nil || p.New != 3 {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(b.dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after Close there is still %s: %v", b.dir, err)
+	}
+}
+
+func TestDockerWithoutBuildx(t *testing.T) {
+	fake := fakeDocker(t)
+	t.Setenv("FAKE_BUILDX", "")
+	t.Setenv("DOCKER_BUILDKIT", "1")
+	save(t, filepath.Join(fake, "saved.tar"), "amd64", false)
+	var said []string
+	b, err := Spec{Dir: folder(t, map[string]string{"Dockerfile": ""}), Dockerfile: "Dockerfile"}.Build(t.Context(), func(l string) { said = append(said, l) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if !strings.Contains(said[0], "no buildx plugin") || !strings.Contains(read(t, fake, "env"), "DOCKER_BUILDKIT=0\n") || !strings.Contains(read(t, fake, "calls"), "\nbuild --platform") {
+		t.Errorf("said %q, called\n%s", said, read(t, fake, "calls"))
+	}
+}
+
+func TestDockerErrors(t *testing.T) {
+	for name, c := range map[string]struct {
+		env        map[string]string
+		prepare    func(dir, fake string)
+		what, hint string
+	}{
+		"no engine":   {env: map[string]string{"FAKE_SERVER": "", "DOCKER_HOST": "tcp://x:1"}, what: "no way to build Dockerfile on this machine: docker is there, but no engine answers at tcp://x:1", hint: "`build: {go: PACKAGE}`"},
+		"no docker":   {env: map[string]string{"PATH": "/nowhere"}, what: "no way to build Dockerfile on this machine: docker is not installed", hint: "--image"},
+		"build fails": {env: map[string]string{"FAKE_FAILS": "1"}, what: "docker build Dockerfile: exit status 1\n#12 building\n"},
+		"other platform": {prepare: func(_, fake string) { save(t, filepath.Join(fake, "saved.tar"), "arm64", false) },
+			what: "the image is linux/arm64, the service runs on linux/amd64", hint: "build for linux/amd64"},
+		"broken layer":  {prepare: func(_, fake string) { save(t, filepath.Join(fake, "saved.tar"), "amd64", true) }, what: "a layer that docker saved is sha256:"},
+		"nothing saved": {prepare: func(_, fake string) { write(t, fake, map[string]string{"saved.tar": ""}) }, what: "what docker saved: "},
+		"unreadable":    {prepare: func(dir, _ string) { mkfifo(t, filepath.Join(dir, "pipe")) }, what: "build context: pipe is a named pipe"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := fakeDocker(t)
+			dir := folder(t, map[string]string{"Dockerfile": "FROM scratch\n"})
+			save(t, filepath.Join(fake, "saved.tar"), "amd64", false)
+			if c.prepare != nil {
+				c.prepare(dir, fake)
+			}
+			for k, v := range c.env {
+				t.Setenv(k, v)
+			}
+			temp := t.TempDir()
+			t.Setenv("TMPDIR", temp)
+			_, err := Spec{Dir: dir, Dockerfile: "Dockerfile"}.Build(t.Context(), nil)
+			if err == nil || !strings.HasPrefix(err.Error(), c.what) {
+				t.Errorf("error %v\nwant %q", err, c.what)
+			}
+			var e *Error
+			if c.hint != "" && (!errors.As(err, &e) || !strings.Contains(e.Hint(), c.hint)) {
+				t.Errorf("hint of %#v, want %q", err, c.hint)
+			}
+			if c.env["FAKE_FAILS"] != "" && !strings.HasSuffix(err.Error(), "RUN false: exit code: 1") {
+				t.Errorf("the last lines are missing: %v", err)
+			}
+			if left, err := os.ReadDir(temp); err != nil || len(left) != 0 {
+				t.Errorf("left behind: %v %v", left, err)
+			}
+		})
+	}
+}
+
+func TestDockerThatHangs(t *testing.T) {
+	fakeDocker(t)
+	t.Setenv("FAKE_HANGS", "1")
+	s := Spec{Dir: folder(t, map[string]string{"Dockerfile": ""}), Dockerfile: "Dockerfile"}
+	begin := time.Now()
+	if _, err := s.Build(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "no engine answers") || time.Since(begin) > 10*time.Second {
+		t.Errorf("%v after %s", err, time.Since(begin))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := s.Build(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v", err)
+	}
+}
