@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // A formNode is one level of a query request's names: Filter.1.Value.2=x is under kids Filter, 1, Value, 2.
@@ -35,7 +36,9 @@ func parseForm(form url.Values) (*formNode, error) {
 			}
 			n = n.kids[part]
 		}
-		n.text = values[0]
+		if n.text = values[0]; !utf8.ValidString(key + n.text) {
+			return nil, fmt.Errorf("%q is not UTF-8", key)
+		}
 	}
 	return root, nil
 }

@@ -24,8 +24,9 @@ def operations():
 
 
 def names(svc, model, op):
-    """Yields key and wire name of the members that follow no rule, from an operation's input and output down."""
-    proto, seen, todo = model.metadata['protocol'], set(), []
+    """Yields key and wire name of the members that follow no rule, from an operation's input, output and errors down."""
+    proto, seen = model.metadata['protocol'], set()
+    todo = [(e, up(e.name), 'out') for e in op.error_shapes]
     if op.input_shape:
         todo.append((op.input_shape, op.name + 'Input', 'in'))
     if op.output_shape:
@@ -41,6 +42,8 @@ def names(svc, model, op):
         elif shape.type_name == 'structure' and (shape.name, way) not in seen:
             seen.add((shape.name, way))
             for member, ms in shape.members.items():
+                if shape.metadata.get('exception') and low(member) == 'message':
+                    continue  # every protocol has its own place for it
                 todo.append((ms, up(ms.name), way))
                 yield from irregular(svc, proto, name, way, member, ms)
 

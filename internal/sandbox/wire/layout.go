@@ -41,7 +41,7 @@ func (c codec) layout(t reflect.Type) []field {
 		if f.Name == "ResultMetadata" || !f.IsExported() && !(f.Anonymous && f.Type.Kind() == reflect.Struct) {
 			continue
 		}
-		if f.Anonymous && (c.protocol != kept || f.Type.NumField() == 0) { // noSmithyDocumentSerde
+		if f.Anonymous && (c.protocol != kept || f.Type.Kind() == reflect.Struct && f.Type.NumField() == 0) { // noSmithyDocumentSerde
 			continue
 		}
 		kind := f.Type.Kind()

@@ -156,11 +156,14 @@ var applicationautoscalingNames = map[string]string{}
 var applicationautoscalingStatuses = map[string]int{}
 
 var acmNames = map[string]string{
-	"Filters.ExportOption":     "exportOption",
-	"Filters.ExtendedKeyUsage": "extendedKeyUsage",
-	"Filters.KeyTypes":         "keyTypes",
-	"Filters.KeyUsage":         "keyUsage",
-	"Filters.ManagedBy":        "managedBy",
+	"Filters.ExportOption":                  "exportOption",
+	"Filters.ExtendedKeyUsage":              "extendedKeyUsage",
+	"Filters.KeyTypes":                      "keyTypes",
+	"Filters.KeyUsage":                      "keyUsage",
+	"Filters.ManagedBy":                     "managedBy",
+	"ThrottlingException.ThrottlingReasons": "throttlingReasons",
+	"ThrottlingReason.Reason":               "reason",
+	"ThrottlingReason.Resource":             "resource",
 }
 
 var acmStatuses = map[string]int{}
@@ -168,6 +171,8 @@ var acmStatuses = map[string]int{}
 var route53Names = map[string]string{
 	"ChangeTagsForResourceInput.RemoveTagKeys[]": "Key",
 	"DelegationSet.NameServers[]":                "NameServer",
+	"InvalidChangeBatch.Messages":                "messages",
+	"InvalidChangeBatch.Messages[]":              "Message",
 	"ListTagsForResourcesInput.ResourceIds[]":    "ResourceId",
 }
 

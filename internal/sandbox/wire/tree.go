@@ -27,7 +27,7 @@ func (c codec) toTree(v reflect.Value) any {
 	case t == timeType:
 		return c.time(v.Interface().(time.Time))
 	case isDocument(t):
-		return documentTree(v)
+		return c.documentTree(v)
 	case isBlob(t):
 		return v.Bytes() // base64 in JSON
 	case c.protocol == kept && isText(t):
@@ -87,13 +87,17 @@ func (c codec) unionTree(v reflect.Value) any {
 	panic(fmt.Sprintf("wire: %s is not among the unions of dialects.go", v.Elem().Type()))
 }
 
-func documentTree(v reflect.Value) any {
+// documentTree is a document's value, in a kept tree its JSON.
+func (c codec) documentTree(v reflect.Value) any {
 	if v.IsNil() {
 		return nil
 	}
 	b, err := v.Interface().(smithydocument.Marshaler).MarshalSmithyDocument()
 	if err != nil {
 		panic(err)
+	}
+	if c.protocol == kept {
+		return string(b)
 	}
 	tree, err := decodeJSON(b)
 	if err != nil {
@@ -130,8 +134,7 @@ func (c codec) fromTree(v reflect.Value, tree any) error {
 	t := v.Type()
 	switch {
 	case isDocument(t):
-		v.Set(reflect.ValueOf(documents[t](documentValue(tree))))
-		return nil
+		return c.fromDocument(v, tree)
 	case t == timeType || isBlob(t) || c.protocol == kept && isText(t):
 		return setScalar(v, tree)
 	}
@@ -214,6 +217,21 @@ func (c codec) fromUnion(v reflect.Value, tree any) error {
 		}
 		v.Set(p)
 	}
+	return nil
+}
+
+func (c codec) fromDocument(v reflect.Value, tree any) error {
+	if c.protocol == kept {
+		s, ok := str(tree)
+		if !ok {
+			return wrong(v.Type(), tree)
+		}
+		var err error
+		if tree, err = decodeJSON([]byte(s)); err != nil {
+			return err
+		}
+	}
+	v.Set(reflect.ValueOf(documents[v.Type()](documentValue(tree))))
 	return nil
 }
 

@@ -117,53 +117,55 @@ const maxBody = 32 << 20
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := &request{Request: r, id: requestID()}
 	w.Header().Set("x-amzn-RequestId", q.id)
-	out, err := s.serve(w, q)
-	if err != nil {
+	if err := s.serve(w, q); err != nil {
 		q.fail(w, err)
-		return
 	}
-	q.answer(w, out)
 }
 
-func (s *server) serve(w http.ResponseWriter, q *request) (reflect.Value, error) {
-	body, err := readBody(w, q.Request)
-	if err != nil {
-		return reflect.Value{}, &smithy.GenericAPIError{Code: "SerializationException", Message: err.Error()}
+// serve answers the request, or returns the error to answer with.
+func (s *server) serve(w http.ResponseWriter, q *request) (err error) {
+	defer q.caught(&err)
+	if q.body, err = readBody(w, q.Request); err != nil {
+		return &smithy.GenericAPIError{Code: "SerializationException", Message: err.Error()}
 	}
-	q.body = body
 	if err := s.dispatch(q); err != nil {
-		return reflect.Value{}, err
+		return err
 	}
 	op, ok := s.services[q.service][q.op]
 	if !ok {
-		return reflect.Value{}, notImplemented(q.service, q.op)
+		return notImplemented(q.service, q.op)
 	}
 	in := reflect.New(op.in)
 	if err := q.decode(in.Elem()); err != nil {
-		return reflect.Value{}, q.malformed(err)
+		return q.malformed(err)
 	}
 	out, err := s.call(q, op, in.Interface())
-	if err != nil {
-		return reflect.Value{}, err
+	if err == nil {
+		q.answer(w, reflect.Indirect(reflect.ValueOf(out)))
 	}
-	return reflect.Indirect(reflect.ValueOf(out)), nil
+	return err
 }
 
-// call makes the call, and an error of a panic in it.
-func (s *server) call(q *request, op operation, in any) (out any, err error) {
-	defer func() {
-		p := recover()
-		if p == nil {
-			return
-		}
-		if e, ok := p.(error); ok && errors.Is(e, http.ErrAbortHandler) {
-			panic(p)
-		}
-		out, err = nil, fmt.Errorf("%s %s: panic: %v%s", q.service, q.op, p, origin())
-	}()
+// call makes the call. A panic in the operation is an error to around, too.
+func (s *server) call(q *request, op operation, in any) (any, error) {
 	c := &Call{Service: q.service, Op: q.op, Region: q.scope.region, AccessKey: q.scope.accessKey, Input: in, Host: q.Host}
 	ctx := context.WithValue(q.Context(), callKey{}, c)
-	return s.around(ctx, c, func(ctx context.Context) (any, error) { return op.do(ctx, in) })
+	return s.around(ctx, c, func(ctx context.Context) (out any, err error) {
+		defer q.caught(&err)
+		return op.do(ctx, in)
+	})
+}
+
+// caught makes an error of a panic, when deferred.
+func (q *request) caught(err *error) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if e, ok := p.(error); ok && errors.Is(e, http.ErrAbortHandler) {
+		panic(p)
+	}
+	*err = fmt.Errorf("%s %s: panic: %v%s", q.service, q.op, p, origin())
 }
 
 // origin says where the panic that is being recovered from began: " at ecs.go:12", or nothing.
