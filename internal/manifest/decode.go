@@ -233,6 +233,10 @@ func (d *decoder) scalar(n *yaml.Node, path []string, f field, v reflect.Value) 
 	if !ok {
 		return
 	}
+	if text == "" && n.Value != "" && !f.free { // ${DOMAIN:-}: the variable has no value, so the key is not given
+		delete(d.places, join(path...))
+		return
+	}
 	quoted := n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 && !strings.Contains(n.Value, "${")
 	switch v.Kind() {
 	case reflect.Bool:

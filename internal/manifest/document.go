@@ -5,7 +5,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
 )
@@ -155,8 +154,9 @@ func (r *reading) resource(n *yaml.Node, i int, first map[string]*yaml.Node) {
 		r.roots[k.alias] = rootWord
 	}
 	r.note([]string{rootWord}, n, n)
-	if name := child(n, "name"); name != nil && !isNull(name) {
-		r.named(name, k, rootWord, res.Name, true)
+	if at, ok := r.places[join(append(path, "name")...)]; ok {
+		r.places[join(rootWord, "name")] = at
+		r.named(child(n, "name"), k, rootWord, res.Name, true)
 	}
 	if c := child(n, "config"); c != nil {
 		r.note([]string{rootWord, "config"}, c, c)
@@ -170,11 +170,9 @@ func (r *reading) named(n *yaml.Node, k kind, root, name string, suffix bool) {
 		r.errorf(n, "drop the line", "%s takes no name: there are two roles, named after the project and the region", k.word)
 		return
 	}
-	r.note([]string{root, "name"}, n, n)
-	if r.broken("resources") && name == "" {
-		return
+	if name != "" { // else what is wrong with it is said
+		r.names[root] = given{name, suffix}
 	}
-	r.names[root] = given{name, suffix}
 }
 
 // unique refuses an id that is there already.
@@ -296,9 +294,9 @@ func (r *reading) config(id string, k kind) any {
 // overlayName keeps the name that an overlay sets.
 func (r *reading) overlayName(n *yaml.Node, k kind, root string) {
 	var name string
+	r.note([]string{root, "name"}, n, n)
 	r.scalar(n, []string{root, "name"}, field{key: "name"}, reflect.ValueOf(&name).Elem())
-	if r.trial || name == "" {
-		return
+	if !r.trial {
+		r.named(n, k, root, name, false)
 	}
-	r.named(n, k, root, strings.TrimSpace(name), false)
 }

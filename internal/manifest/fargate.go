@@ -39,3 +39,21 @@ func sizeOf(cpu int32) (size, bool) {
 	}
 	return fargateSizes[i], true
 }
+
+// nearestSizes are the pairs nearest to one that Fargate doesn't have: the same CPU with the nearest memory, and
+// another CPU with the same memory or the next above it.
+func nearestSizes(cpu, memory int32) [][2]int32 {
+	var pairs [][2]int32
+	if s, ok := sizeOf(cpu); ok {
+		pairs = append(pairs, [2]int32{cpu, slices.MinFunc(s.memory, func(a, b int32) int {
+			return int(max(a-memory, memory-a) - max(b-memory, memory-b))
+		})})
+	}
+	for _, s := range fargateSizes {
+		i := slices.IndexFunc(s.memory, func(m int32) bool { return m >= memory })
+		if i >= 0 && s.cpu != cpu {
+			return append(pairs, [2]int32{s.cpu, s.memory[i]})
+		}
+	}
+	return pairs
+}

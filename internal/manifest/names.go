@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -58,12 +59,12 @@ func (r *reading) checkStack() {
 	if r.broken("project_name") || len(p) <= maxStack || !r.given("project_name") {
 		return
 	}
-	what := "project_name"
+	what := r.say(strconv.Quote(p), "project_name")
 	if r.m.Env != "" {
-		what = fmt.Sprintf("project_name and environment (%s)", p)
+		what += ", with the environment,"
 	}
 	r.bad([]string{"project_name"}, "the balancer's name is made from it and ends at 32 characters",
-		"%s: %d characters, %d too many: at most %d", what, len(p), len(p)-maxStack, maxStack)
+		"%s has %d characters, %d too many: at most %d", what, len(p), len(p)-maxStack, maxStack)
 }
 
 // nameOf is the given name of a resource, with the environment behind it, or the derived one; held against AWS's rule.
@@ -78,24 +79,25 @@ func (r *reading) nameOf(root, word, derived string) string {
 		}
 	}
 	path := []string{root, "name"}
+	said := "the name " + r.say(strconv.Quote(shorten(name)), path...)
 	if r.broken(path...) || r.broken("project_name") || len(r.m.Stack()) > maxStack && !ok {
 		return name
 	}
 	rule := nameRules[word]
 	switch {
 	case len(name) > rule.max:
-		r.bad(path, hint, "the name %s has %d characters, %d too many: at most %d", shorten(name), len(name), len(name)-rule.max, rule.max)
+		r.bad(path, hint, "%s has %d characters, %d too many: at most %d", said, len(name), len(name)-rule.max, rule.max)
 	case !rule.pattern.MatchString(name):
-		r.bad(path, hint, "the name %q must be of %s", shorten(name), rule.what)
+		r.bad(path, hint, "%s must be of %s", said, rule.what)
 	case word == wordALB && strings.HasPrefix(name, "internal-"):
-		r.bad(path, "", "the name %q must not begin with internal-: AWS keeps that for itself", name)
+		r.bad(path, "", "%s must not begin with internal-: AWS keeps that for itself", said)
 	case word == wordLog && strings.HasPrefix(name, "aws/"):
-		r.bad(path, "", "the name %q must not begin with aws/: AWS keeps that for itself", name)
+		r.bad(path, "", "%s must not begin with aws/: AWS keeps that for itself", said)
 	case word == wordECR && len(name) < 2:
-		r.bad(path, "", "the name %q must have 2 characters at least", name)
+		r.bad(path, "", "%s must have 2 characters at least", said)
 	case word == "aws_secretsmanager_secret" && arnTail.MatchString(name):
 		i := strings.LastIndexByte(name, '-')
-		r.bad(path, fmt.Sprintf("name: %s_%s", name[:i], name[i+1:]), "the name %q must not end in a dash and six characters: Secrets Manager takes that for the end of an ARN", name)
+		r.bad(path, fmt.Sprintf("name: %s_%s", name[:i], name[i+1:]), "%s must not end in a dash and six characters: Secrets Manager takes that for the end of an ARN", said)
 	}
 	return name
 }

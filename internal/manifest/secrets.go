@@ -3,6 +3,7 @@ package manifest
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -72,14 +73,9 @@ func (r *reading) resolve(ref SecretRef, path []string) (SecretRef, bool) {
 		known = append(known, s.ID)
 	}
 	hint := "list it under resources as an aws_secretsmanager_secret, or give the ARN of one that exists"
-	if !r.vars(path) {
+	if !r.vars(path...) {
 		hint = cmp.Or(suggest(name, known), hint)
-		r.bad(path, hint, "secrets.%s: no secret of this manifest has the id or name %q", ref.Env, shorten(name))
-		return ref, false
 	}
-	r.bad(path, hint, "secrets.%s: no secret of this manifest has that id or name", ref.Env)
+	r.bad(path, hint, "secrets.%s: no secret of this manifest has the id or name %s", ref.Env, r.say(strconv.Quote(shorten(name)), path...))
 	return ref, false
 }
-
-// vars says whether the value of path came from a variable: messages don't show it.
-func (s *source) vars(path []string) bool { return s.places[join(path...)].vars }
