@@ -235,15 +235,23 @@ func (s Spec) hashDocker(h inputs) error {
 	return errors.Join(err, c.close())
 }
 
-// send writes the context as a tar stream.
+// send writes the context as a tar stream. It begins with the folder itself: docker takes standard input for a tar only if
+// its first 512 bytes are a whole entry, which those of a file with a long name are not.
 func (c *buildContext) send(out io.Writer) error {
+	info, err := c.root.Stat(".")
+	if err != nil {
+		return err
+	}
 	t := tar.NewWriter(out)
-	err := c.walk(func(e entry) error {
+	err = t.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "./", Mode: 0o755, ModTime: info.ModTime(), Format: tar.FormatUSTAR})
+	if err != nil {
+		return err
+	}
+	err = c.walk(func(e entry) error {
 		header, err := e.header()
 		if err != nil {
 			return err
 		}
-		header.Format = tar.FormatPAX
 		if err := t.WriteHeader(header); err != nil || header.Typeflag != tar.TypeReg {
 			return err
 		}

@@ -29,6 +29,10 @@ func sent(t *testing.T, s Spec) (map[string]*tar.Header, map[string]string) {
 	if err := c.send(&stream); err != nil {
 		t.Fatal(err)
 	}
+	// docker looks at the first block alone to see that it is a tar.
+	if _, err := tar.NewReader(bytes.NewReader(stream.Bytes()[:512])).Next(); err != nil {
+		t.Errorf("docker does not take the stream for a tar: %v", err)
+	}
 	headers, content := map[string]*tar.Header{}, map[string]string{}
 	for tr := tar.NewReader(&stream); ; {
 		h, err := tr.Next()
@@ -42,7 +46,9 @@ func sent(t *testing.T, s Spec) (map[string]*tar.Header, map[string]string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		headers[h.Name], content[h.Name] = h, string(b)
+		if h.Name != "./" {
+			headers[h.Name], content[h.Name] = h, string(b)
+		}
 	}
 }
 
@@ -63,6 +69,7 @@ func TestContextIgnores(t *testing.T) {
 		want       []string
 	}{
 		"nothing":        {nil, "", everything},
+		"a long name":    {map[string]string{"A" + strings.Repeat("ä", 100): ""}, "", slices.Concat([]string{"A" + strings.Repeat("ä", 100)}, everything)},
 		"a pattern":      {map[string]string{".dockerignore": "# tests\n*_test.go\n\n.dockerignore\n"}, "", without("app_test.go")},
 		"a folder":       {map[string]string{".dockerignore": "docs/\n.dockerignore"}, "", without("docs/", "docs/a.md", "docs/deep/", "docs/deep/b.md", "docs/deep/c.txt")},
 		"any depth":      {map[string]string{".dockerignore": "**/*.md\n.dockerignore"}, "", without("docs/a.md", "docs/deep/b.md")},

@@ -268,3 +268,18 @@ func TestDockerThatHangs(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestLinesAreKeptPlain(t *testing.T) {
+	t.Parallel()
+	var said []string
+	l := &lines{say: func(s string) { said = append(said, s) }}
+	for _, part := range []string{"one\ntw", "o\r\n\n", "\x1b[91mred\x1b[0m\nlast"} {
+		if _, err := l.Write([]byte(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.flush()
+	if want := []string{"one", "two", "red", "last"}; !slices.Equal(said, want) || !slices.Equal(l.tail, want) {
+		t.Errorf("said %q, kept %q, want %q", said, l.tail, want)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -90,8 +91,11 @@ func (l *lines) flush() {
 	l.rest = nil
 }
 
+// colours are the escape sequences that a builder passes on from the programs it runs.
+var colours = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
+
 func (l *lines) add(line string) {
-	line = strings.TrimRight(line, "\r ")
+	line = strings.TrimRight(colours.ReplaceAllString(line, ""), "\r ")
 	if line == "" {
 		return
 	}
