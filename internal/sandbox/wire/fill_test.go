@@ -90,11 +90,12 @@ func everything(t testing.TB, do func(c *Call, out reflect.Type) (any, error)) [
 
 // A filler gives every member a value of its own; a type within itself is left empty the second time.
 type filler struct {
-	t       testing.TB
-	variant int // of the members of unions, takes the one with this number
-	most    int // members of a union seen
-	n       int
-	path    []reflect.Type
+	t           testing.TB
+	variant     int // of the members of unions, takes the one with this number
+	noDocuments bool
+	most        int // members of a union seen
+	n           int
+	path        []reflect.Type
 }
 
 func (f *filler) fill(v reflect.Value, name string) {
@@ -106,6 +107,8 @@ func (f *filler) fill(v reflect.Value, name string) {
 		return
 	case isBlob(t):
 		v.SetBytes(fmt.Appendf(nil, "blob\x00%d", f.n))
+		return
+	case isDocument(t) && f.noDocuments:
 		return
 	case isDocument(t):
 		v.Set(reflect.ValueOf(documents[t](map[string]any{"k": []any{"v", f.n, true, int64(1)<<60 + 1, 1.5}})))
@@ -170,7 +173,7 @@ func same(t testing.TB, path string, got, want reflect.Value) {
 	switch {
 	case !got.IsValid() || !want.IsValid() || got.Type() != want.Type():
 		t.Errorf("%s: %v, want %v", path, got, want)
-	case isDocument(got.Type()):
+	case isDocument(got.Type()) && !got.IsNil() && !want.IsNil():
 		a, _ := got.Interface().(smithydocument.Marshaler).MarshalSmithyDocument()
 		b, _ := want.Interface().(smithydocument.Marshaler).MarshalSmithyDocument()
 		if string(a) != string(b) {
