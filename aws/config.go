@@ -1,0 +1,141 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// A Where is the account and region that a command works on, as the command line and the manifest name it.
+type Where struct {
+	Region   string // "" is what the environment or the profile says
+	Fallback string // region of the manifest: before the profile's, behind the environment's
+	Profile  string
+	Endpoint string // another AWS-compatible endpoint; "" is what the environment says, or AWS
+	Agent    string // "fargatectl/1.2.3"
+}
+
+// ErrNoRegion is a region that nobody names.
+var ErrNoRegion = errors.New("no region is set")
+
+// Load reads the usual configuration: environment, shared files, SSO, roles. It honours AWS_CA_BUNDLE, proxies and
+// AWS_ENDPOINT_URL: the SDK does so only with a client that it can build upon.
+func Load(ctx context.Context, w Where) (aws.Config, error) {
+	options := []func(*config.LoadOptions) error{
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(time.Minute)),
+		config.WithRetryer(Patient),
+		config.WithAppID(w.Agent),
+	}
+	if w.Profile != "" {
+		options = append(options, config.WithSharedConfigProfile(w.Profile))
+	}
+	if w.Region != "" {
+		options = append(options, config.WithRegion(w.Region))
+	}
+	if w.Endpoint != "" {
+		options = append(options, config.WithBaseEndpoint(w.Endpoint))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return cfg, err
+	}
+	if w.Region == "" && w.Fallback != "" && !regionFromEnvironment(cfg) {
+		cfg.Region = w.Fallback
+	}
+	if cfg.Region == "" {
+		return cfg, ErrNoRegion
+	}
+	if cfg.BaseEndpoint != nil {
+		cfg.APIOptions = append(cfg.APIOptions, noHostPrefix)
+	}
+	return cfg, nil
+}
+
+func regionFromEnvironment(cfg aws.Config) bool {
+	for _, source := range cfg.ConfigSources {
+		if env, ok := source.(config.EnvConfig); ok && env.Region != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// noHostPrefix keeps operations such as StartLiveTail from putting a prefix before the host of a custom endpoint.
+func noHostPrefix(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("NoHostPrefix", func(ctx context.Context, in middleware.InitializeInput,
+		next middleware.InitializeHandler,
+	) (middleware.InitializeOutput, middleware.Metadata, error) {
+		return next.HandleInitialize(smithyhttp.DisableEndpointHostPrefix(ctx, true), in)
+	}), middleware.Before)
+}
+
+// An Identity is who calls.
+type Identity struct{ Account, ARN string }
+
+// WhoAmI resolves the credentials and asks AWS whose they are. Credentials that can't be had are a CredentialsError.
+func WhoAmI(ctx context.Context, cfg aws.Config, c *Calls) (Identity, error) {
+	patience, cancel := context.WithTimeout(ctx, 20*time.Second) // the instance metadata service answers at once or never
+	defer cancel()
+	if cfg.Credentials == nil {
+		return Identity{}, &CredentialsError{errors.New("no provider")}
+	}
+	if _, err := cfg.Credentials.Retrieve(patience); err != nil {
+		if ctx.Err() != nil {
+			return Identity{}, context.Cause(ctx)
+		}
+		return Identity{}, &CredentialsError{err}
+	}
+	out, err := c.STS.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return Identity{}, err
+	}
+	return Identity{deref(out.Account), deref(out.Arn)}, nil
+}
+
+// A CredentialsError is that there are no credentials, or that they can't be renewed.
+type CredentialsError struct{ Err error }
+
+func (e *CredentialsError) Error() string {
+	if expired(e.Err) {
+		return "the AWS SSO session has expired"
+	}
+	return "no AWS credentials"
+}
+
+func (e *CredentialsError) Unwrap() error { return e.Err }
+
+// Hint says where credentials come from.
+func (e *CredentialsError) Hint() string {
+	if expired(e.Err) {
+		return "run: aws sso login"
+	}
+	return "run aws configure or aws sso login, or try everything without an account: --sandbox"
+}
+
+// A WrongAccountError is that the manifest is for another account than the credentials.
+type WrongAccountError struct{ Want, Have string }
+
+func (e *WrongAccountError) Error() string {
+	return fmt.Sprintf("the manifest is for account %s, the credentials are of %s", e.Want, e.Have)
+}
+
+// Hint says the way out.
+func (e *WrongAccountError) Hint() string {
+	return "choose the profile of that account: --profile NAME"
+}
+
+// In checks that the identity is in an account; "" is any.
+func (i Identity) In(account string) error {
+	if account == "" || account == i.Account {
+		return nil
+	}
+	return &WrongAccountError{account, i.Account}
+}
