@@ -45,10 +45,10 @@ type Options struct {
 	Rebuild            bool   // build although the tag is there
 	ForceNewDeployment bool
 	Wait               string // "accepted", "healthy" or "steady": how far the rollout is awaited
-	Adopt              bool // take over what has our name and no tags
-	Prune              bool // drop containers and fields of the task definition that the manifest does not know
-	TakeDNS            bool // replace a DNS record that is not ours
-	Offline            bool // ask nothing outside AWS (the sandbox)
+	Adopt              bool   // take over what has our name and no tags
+	Prune              bool   // drop containers and fields of the task definition that the manifest does not know
+	TakeDNS            bool   // replace a DNS record that is not ours
+	Offline            bool   // ask nothing outside AWS (the sandbox)
 
 	// Of destroy.
 	Force                bool // secrets without recovery window
