@@ -1,0 +1,241 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// A Deployment is one release of an ECS service, as its service deployment tells. That is the only truth about it: a
+// service that runs as many tasks as are desired may run them of the release before.
+type Deployment struct {
+	ARN            string // "" where the endpoint knows no service deployments
+	Status         types.ServiceDeploymentStatus
+	Reason         string // AWS's own words
+	TaskDefinition string // ARN of the revision that it brings
+	Revision       string // ARN of the service revision that it brings
+
+	Desired, Running, Pending int32 // tasks of that revision
+	Created, Finished         time.Time
+}
+
+// Done says whether the deployment has ended, well or not.
+func (d *Deployment) Done() bool {
+	switch d.Status {
+	case types.ServiceDeploymentStatusSuccessful, types.ServiceDeploymentStatusStopped,
+		types.ServiceDeploymentStatusRollbackSuccessful, types.ServiceDeploymentStatusRollbackFailed:
+		return true
+	}
+	return false
+}
+
+// Missing says what the deployment still lacks, "" when it has ended.
+func (d *Deployment) Missing() string {
+	switch {
+	case d.Done():
+		return ""
+	case d.Status == types.ServiceDeploymentStatusRollbackInProgress, d.Status == types.ServiceDeploymentStatusRollbackRequested:
+		return "failed, rolling back: " + d.Reason
+	case d.Running >= d.Desired && d.Desired > 0:
+		return fmt.Sprintf("%d of %d new tasks running, waiting for health checks and for old tasks to leave", d.Running, d.Desired)
+	}
+	return fmt.Sprintf("%d of %d new tasks running", d.Running, d.Desired)
+}
+
+// Err is how the deployment ended: nil for success and while it goes on, a RolledBackError or a NotRestoredError.
+func (d *Deployment) Err() error {
+	switch d.Status {
+	case types.ServiceDeploymentStatusRollbackSuccessful:
+		return &RolledBackError{d}
+	case types.ServiceDeploymentStatusStopped, types.ServiceDeploymentStatusRollbackFailed:
+		return &NotRestoredError{d}
+	}
+	return nil
+}
+
+// A RolledBackError is a deployment that failed; the release before it serves again.
+type RolledBackError struct{ *Deployment }
+
+func (e *RolledBackError) Error() string {
+	return "the deployment failed and was rolled back" + because(e.Reason)
+}
+
+// Hint says where to look.
+func (e *RolledBackError) Hint() string {
+	return "the release before it serves; fargatectl logs tail --since 30m and fargatectl status show why the new one did not"
+}
+
+// A NotRestoredError is a deployment that failed and left the service without a release that works.
+type NotRestoredError struct{ *Deployment }
+
+func (e *NotRestoredError) Error() string {
+	return "the deployment failed and was not restored" + because(e.Reason)
+}
+
+// Hint says where to look.
+func (e *NotRestoredError) Hint() string {
+	return "nothing may be serving; fargatectl logs tail --since 30m and fargatectl status show why; run the command again once that is mended"
+}
+
+// An InProgressError is that a deployment of something else is under way.
+type InProgressError struct {
+	Service, TaskDefinition string
+	Since                   time.Time
+}
+
+func (e *InProgressError) Error() string {
+	text := fmt.Sprintf("a deployment of %s to service %s is in progress", shortName(e.TaskDefinition), e.Service)
+	if !e.Since.IsZero() {
+		text += " since " + e.Since.UTC().Format("15:04:05 UTC")
+	}
+	return text
+}
+
+// Hint says what to do meanwhile.
+func (e *InProgressError) Hint() string {
+	return "wait for its end (fargatectl status), and run the command again"
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
+}
+
+// shortName is what stands behind the last slash of an ARN: "my-api:7".
+func shortName(arn string) string {
+	for i := len(arn) - 1; i >= 0; i-- {
+		if arn[i] == '/' {
+			return arn[i+1:]
+		}
+	}
+	return arn
+}
+
+// Deployments returns the service's deployments, newest first, at most n. Of those only ARN, Status, Reason, Revision
+// and the times are set. AWS keeps them for 90 days (API reference, ListServiceDeployments).
+func (c *ECS) Deployments(ctx context.Context, cluster, service string, n int) (all []Deployment, err error) {
+	in := &ecs.ListServiceDeploymentsInput{Cluster: &cluster, Service: &service, MaxResults: new(int32(min(n, 100)))}
+	for {
+		page, err := c.ListServiceDeployments(ctx, in, few)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range page.ServiceDeployments {
+			all = append(all, Deployment{
+				ARN: deref(d.ServiceDeploymentArn), Status: d.Status, Reason: deref(d.StatusReason), Revision: deref(d.TargetServiceRevisionArn),
+				Created: when(d.CreatedAt), Finished: when(d.FinishedAt),
+			})
+		}
+		if in.NextToken = page.NextToken; in.NextToken == nil || len(all) >= n {
+			return all[:min(n, len(all))], nil
+		}
+	}
+}
+
+// LatestDeployment is the newest deployment of a service, nil when there was none. An endpoint that knows no service
+// deployments is asked for the service's own PRIMARY deployment instead.
+func (c *ECS) LatestDeployment(ctx context.Context, cluster, service string) (*Deployment, error) {
+	newest, err := c.Deployments(ctx, cluster, service, 1)
+	switch {
+	case notServed(err):
+		return c.primary(ctx, cluster, service)
+	case err != nil || len(newest) == 0:
+		return nil, err
+	}
+	return c.Deployment(ctx, newest[0].ARN)
+}
+
+// Deployment reads one service deployment whole.
+func (c *ECS) Deployment(ctx context.Context, arn string) (*Deployment, error) {
+	out, err := c.DescribeServiceDeployments(ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{arn}})
+	if err != nil {
+		return nil, err
+	}
+	if len(out.ServiceDeployments) == 0 {
+		return nil, fmt.Errorf("AWS no longer knows the deployment %s", shortName(arn))
+	}
+	sd := out.ServiceDeployments[0]
+	d := &Deployment{
+		ARN: arn, Status: sd.Status, Reason: deref(sd.StatusReason), Created: when(sd.CreatedAt), Finished: when(sd.FinishedAt),
+	}
+	if d.Reason == "" && sd.Rollback != nil {
+		d.Reason = deref(sd.Rollback.Reason)
+	}
+	if r := sd.TargetServiceRevision; r != nil {
+		d.Revision, d.Desired, d.Running, d.Pending = deref(r.Arn), r.RequestedTaskCount, r.RunningTaskCount, r.PendingTaskCount
+	}
+	if d.Revision != "" {
+		if d.TaskDefinition, err = c.revisionTaskDefinition(ctx, d.Revision); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func (c *ECS) revisionTaskDefinition(ctx context.Context, arn string) (string, error) {
+	out, err := c.DescribeServiceRevisions(ctx, &ecs.DescribeServiceRevisionsInput{ServiceRevisionArns: []string{arn}})
+	if err != nil || len(out.ServiceRevisions) == 0 {
+		return "", err
+	}
+	return deref(out.ServiceRevisions[0].TaskDefinition), nil
+}
+
+// primary is the deployment as DescribeServices tells it.
+func (c *ECS) primary(ctx context.Context, cluster, service string) (*Deployment, error) {
+	out, err := c.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &cluster, Services: []string{service}})
+	if err != nil || len(out.Services) == 0 {
+		return nil, err
+	}
+	for _, d := range out.Services[0].Deployments {
+		if deref(d.Status) == "PRIMARY" {
+			return Primary(d), nil
+		}
+	}
+	return nil, nil
+}
+
+// Primary is what a service's own list of deployments tells of one.
+func Primary(d types.Deployment) *Deployment {
+	status := map[types.DeploymentRolloutState]types.ServiceDeploymentStatus{
+		types.DeploymentRolloutStateCompleted:  types.ServiceDeploymentStatusSuccessful,
+		types.DeploymentRolloutStateFailed:     types.ServiceDeploymentStatusStopped,
+		types.DeploymentRolloutStateInProgress: types.ServiceDeploymentStatusInProgress,
+	}[d.RolloutState]
+	return &Deployment{
+		Status: status, Reason: deref(d.RolloutStateReason), TaskDefinition: deref(d.TaskDefinition),
+		Desired: d.DesiredCount, Running: d.RunningCount, Pending: d.PendingCount, Created: when(d.CreatedAt),
+	}
+}
+
+// notServed says whether an endpoint lacks an operation: it says so by a code, or fails without one.
+func notServed(err error) bool {
+	if err == nil {
+		return false
+	}
+	if Is(err, "UnknownOperationException", "UnknownOperation", "InvalidAction", "NotImplemented") {
+		return true
+	}
+	var resp *awshttp.ResponseError
+	return errors.As(err, &resp) && resp.HTTPStatusCode() >= http.StatusInternalServerError && (Code(err) == "" || Code(err) == "UnknownError")
+}
+
+// few keeps a call that an endpoint may lack from being repeated for long.
+func few(o *ecs.Options) {
+	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 3, 2*time.Second })
+}
+
+func when(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
