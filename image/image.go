@@ -23,7 +23,8 @@
 //
 // They are built by Docker through its CLI. The context is sent as one stream made by the same walk that is hashed: what
 // the tag covers is what the builder sees. Symbolic links are links in both, never followed; group write permission is
-// left out of both, since it follows the umask of whoever cloned the folder; owner and times are no part of the tag.
+// left out of both, since it follows the umask of whoever cloned the folder; owner and times are no part of the tag, and
+// images that FROM names are part of it by their name alone.
 package image
 
 import (
