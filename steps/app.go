@@ -8,6 +8,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -160,4 +161,15 @@ func (a *App) pause(d time.Duration) time.Duration {
 		return d
 	}
 	return time.Duration(float64(d) / a.Speed)
+}
+
+// together runs independent reads at once. All of them end, and all their errors are returned.
+func together(reads ...func() error) error {
+	errs := make([]error, len(reads))
+	var wg sync.WaitGroup
+	for i, read := range reads {
+		wg.Go(func() { errs[i] = read() })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }

@@ -4,6 +4,7 @@ import "github.com/fargatectl/fargatectl/deploy"
 
 // All is the whole architecture, in the order one would take by hand.
 func All(app *App) []deploy.Step {
+	iam := &IAM{App: app}
 	logs := &Logs{App: app}
-	return []deploy.Step{logs}
+	return []deploy.Step{iam, logs}
 }
