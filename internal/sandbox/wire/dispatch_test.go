@@ -215,6 +215,34 @@ func TestDispatch(t *testing.T) {
 	}
 }
 
+// TestStatus has the statuses that clients act on: 5xx and throttling are tried again, the others are not.
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		service, code string
+		want          int
+	}{
+		{"iam", "NoSuchEntity", 404}, {"iam", "EntityAlreadyExists", 409}, {"iam", "DeleteConflict", 409}, {"iam", "MalformedPolicyDocument", 400},
+		{"route53", "NoSuchHostedZone", 404}, {"route53", "InvalidChangeBatch", 400}, {"ec2", "InvalidVpcID.NotFound", 400}, {"ec2", "RequestLimitExceeded", 503},
+		{"ecs", "AccessDeniedException", 403}, {"ecs", "ClusterNotFoundException", 400}, {"ecs", "ThrottlingException", 400}, {"ecs", "ServerException", 500},
+		{"ecs", "InternalFailure", 500}, {"sts", "ServiceUnavailable", 503}, {"sts", "ExpiredToken", 403}, {"elasticloadbalancing", "LoadBalancerNotFound", 400},
+	} {
+		q := request{codec: codec{dialects[c.service], awsJSON}}
+		if err := (&smithy.GenericAPIError{Code: c.code}); q.status(err, err) != c.want {
+			t.Errorf("%s %s: %d, want %d", c.service, c.code, q.status(err, err), c.want)
+		}
+	}
+	q, own := request{codec: codec{dialects["ecs"], awsJSON}}, teapot{&smithy.GenericAPIError{Code: "NoTea"}}
+	if got := q.status(own, own); got != 418 {
+		t.Error(got)
+	}
+}
+
+// A teapot is an error with a status of its own.
+type teapot struct{ *smithy.GenericAPIError }
+
+func (teapot) HTTPStatusCode() int { return http.StatusTeapot }
+
 type unchecked struct{}
 
 func (unchecked) DescribeVolumes(context.Context, *ec2.DescribeVolumesInput) (*ec2.DescribeVolumesOutput, error) {

@@ -151,19 +151,23 @@ func (f *filler) fill(v reflect.Value, name string) {
 		e := reflect.New(t.Elem()).Elem()
 		f.fill(e, name)
 		v.SetMapIndex(reflect.ValueOf("k<&>").Convert(t.Key()), e)
-	case reflect.String:
-		v.SetString(fmt.Sprintf("s<%d> ü\n", f.n))
-		if strings.HasSuffix(name, "Id") || name == "Location" { // part of a path or a header in Route 53
-			v.SetString(fmt.Sprintf("s%d", f.n))
-		}
-	case reflect.Bool:
-		v.SetBool(true)
 	default:
-		if v.CanInt() {
-			v.SetInt(int64(f.n))
-		} else {
-			v.SetFloat(float64(f.n) + .5)
-		}
+		f.scalar(v, name)
+	}
+}
+
+func (f *filler) scalar(v reflect.Value, name string) {
+	switch {
+	case v.Kind() == reflect.String && (strings.HasSuffix(name, "Id") || name == "Location"): // part of a path or a header in Route 53
+		v.SetString(fmt.Sprintf("s%d", f.n))
+	case v.Kind() == reflect.String:
+		v.SetString(fmt.Sprintf("s<%d> ü\n", f.n))
+	case v.Kind() == reflect.Bool:
+		v.SetBool(true)
+	case v.CanInt():
+		v.SetInt(int64(f.n))
+	default:
+		v.SetFloat(float64(f.n) + .5)
 	}
 }
 

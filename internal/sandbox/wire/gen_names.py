@@ -78,7 +78,7 @@ def statuses(model):
         s = model.shape_for(shape)
         if s.type_name == 'structure' and s.metadata.get('exception'):
             error = s.metadata.get('error', {})
-            status = error.get('httpStatusCode', 500 if s.metadata.get('fault') else 400)
+            status = error.get('httpStatusCode', 500 if s._shape_model.get('fault') else 400)
             if status != 400:
                 found[error.get('code', s.name)] = status
     return found

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"compress/gzip"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -92,6 +93,36 @@ func TestMalformed(t *testing.T) {
 	if w := large.send(h); w.Code != 400 || !strings.Contains(w.Body.String(), "request body too large") {
 		t.Errorf("%d %.200s", w.Code, w.Body)
 	}
+}
+
+func TestGzip(t *testing.T) {
+	t.Parallel()
+	h := quiet(t)
+	for name, c := range map[string]struct {
+		body string
+		want string
+	}{
+		"whole": {zipped("{}"), `{"clusterArns":[]}`},
+		"cut":   {zipped("{}")[:20], "SerializationException"},
+		"no":    {"{}", "SerializationException"},
+		"bomb":  {zipped(strings.Repeat(" ", maxBody+1)), "bytes unpacked"},
+	} {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(c.body))
+		r.Header.Set("X-Amz-Target", "AmazonEC2ContainerServiceV20141113.ListClusters")
+		r.Header.Set("Content-Encoding", "gzip")
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); !strings.Contains(w.Body.String(), c.want) {
+			t.Errorf("%s: %s, want %s", name, w.Body, c.want)
+		}
+	}
+}
+
+func zipped(s string) string {
+	var b strings.Builder
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write([]byte(s))
+	_ = z.Close()
+	return b.String()
 }
 
 // fuzz spoils the bodies of requests; whatever they are, the answer is an output or an error of the client's.

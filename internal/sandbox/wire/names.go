@@ -107,7 +107,9 @@ var ecrNames = map[string]string{
 	"Tag.Value": "Value",
 }
 
-var ecrStatuses = map[string]int{}
+var ecrStatuses = map[string]int{
+	"ServerException": 500,
+}
 
 var iamNames = map[string]string{}
 
@@ -133,15 +135,22 @@ var iamStatuses = map[string]int{
 
 var secretsmanagerNames = map[string]string{}
 
-var secretsmanagerStatuses = map[string]int{}
+var secretsmanagerStatuses = map[string]int{
+	"InternalServiceError": 500,
+}
 
 var logsNames = map[string]string{}
 
-var logsStatuses = map[string]int{}
+var logsStatuses = map[string]int{
+	"InternalServerException":     500,
+	"ServiceUnavailableException": 500,
+}
 
 var ecsNames = map[string]string{}
 
-var ecsStatuses = map[string]int{}
+var ecsStatuses = map[string]int{
+	"ServerException": 500,
+}
 
 var elasticloadbalancingNames = map[string]string{}
 
@@ -203,7 +212,9 @@ var route53Statuses = map[string]int{
 
 var taggingNames = map[string]string{}
 
-var taggingStatuses = map[string]int{}
+var taggingStatuses = map[string]int{
+	"InternalServiceException": 500,
+}
 
 // checked are the operations by signing name whose names are known to be right.
 var checked = map[string]string{
