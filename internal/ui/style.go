@@ -1,0 +1,61 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// The styles: the terminal's own sixteen colours, so that its theme holds.
+var (
+	red    = ansi.Style{}.ForegroundColor(ansi.Red)
+	green  = ansi.Style{}.ForegroundColor(ansi.Green)
+	yellow = ansi.Style{}.ForegroundColor(ansi.Yellow)
+	cyan   = ansi.Style{}.ForegroundColor(ansi.Cyan)
+	dim    = ansi.Style{}.Faint()
+	bold   = ansi.Style{}.Bold()
+)
+
+// in is text in a style, where the stream shows one.
+func (s Stream) in(st ansi.Style, text string) string {
+	if !s.Color || text == "" {
+		return text
+	}
+	return st.Styled(text)
+}
+
+// either is the one glyph or the other.
+func (s Stream) either(utf8, ascii string) string {
+	if s.ASCII {
+		return ascii
+	}
+	return utf8
+}
+
+// pad fills text up to n cells, at least one behind it.
+func pad(text string, n int) string {
+	return text + strings.Repeat(" ", max(1, n-ansi.StringWidth(text)))
+}
+
+// took is a time that has passed: "0.8s", "14.2s", "1m50s", "1h02m".
+func took(d time.Duration) string {
+	if tenths := max(0, d).Round(100 * time.Millisecond); tenths < time.Minute {
+		return fmt.Sprintf("%.1fs", tenths.Seconds())
+	}
+	return whole(d.Round(time.Second))
+}
+
+// whole is took in whole seconds, for a time that still passes.
+func whole(d time.Duration) string {
+	d = max(0, d)
+	s := int(d / time.Second)
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%ds", s)
+	case s < 3600:
+		return fmt.Sprintf("%dm%02ds", s/60, s%60)
+	}
+	return fmt.Sprintf("%dh%02dm", s/3600, s/60%60)
+}
