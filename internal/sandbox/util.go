@@ -107,3 +107,17 @@ func (s *Sandbox) nextSeq() int {
 	s.state.Seq++
 	return s.state.Seq
 }
+
+// numbers reads a range written "1-4000".
+func numbers(s string) (from, to int, ok bool) {
+	a, b, ok := strings.Cut(s, "-")
+	from, errA := strconv.Atoi(a)
+	to, errB := strconv.Atoi(b)
+	return from, to, ok && errA == nil && errB == nil
+}
+
+// between says whether s is a number in a range.
+func between(s string, from, to int) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && n >= from && n <= to
+}
