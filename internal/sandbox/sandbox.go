@@ -154,8 +154,13 @@ type event struct {
 
 // after plans an event: kind names what Sandbox.on does with id once d has passed.
 func (s *Sandbox) after(d time.Duration, kind, id string) {
+	s.at(s.clock.Add(s.scaled(d)), kind, id)
+}
+
+// at is after for a moment that the user has chosen: it comes no sooner at any speed.
+func (s *Sandbox) at(t time.Time, kind, id string) {
 	s.state.Seq++
-	s.state.Events = append(s.state.Events, event{s.clock.Add(s.scaled(d)), s.state.Seq, kind, id})
+	s.state.Events = append(s.state.Events, event{t, s.state.Seq, kind, id})
 }
 
 // forget takes back the events of a kind and id.
