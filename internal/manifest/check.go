@@ -9,7 +9,7 @@ import (
 
 // bad reports a mistake at path, or where the file has none, at what would hold it.
 func (r *reading) bad(path []string, hint, format string, args ...any) {
-	r.errs = append(r.errs, r.diagnostic(r.at(path), false, fmt.Sprintf(format, args...), hint))
+	r.report(r.at(path), false, fmt.Sprintf(format, args...), hint)
 }
 
 // conf is the path of a key in the config of a resource.

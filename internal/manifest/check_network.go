@@ -89,6 +89,9 @@ func (r *reading) checkSubnets() {
 	}
 	public, private := len(v.PublicSubnets), len(v.PrivateSubnets)
 	switch {
+	case public > 16 || private > 16:
+		r.bad(r.nearer(wordVPC, "public_subnets", "private_subnets"), "", "there are %d public_subnets and %d private_subnets; no region has so many zones", public, private)
+		return
 	case public < 2:
 		r.bad(conf(wordVPC, "public_subnets"), "", "a balancer needs two zones: two public_subnets at least, not %d", public)
 	case public != private:

@@ -82,7 +82,7 @@ func (r *reading) checkDeployment() {
 			path = conf(wordService, "deployment", "minimum_healthy_percent")
 		}
 		r.bad(path, "raise maximum_percent, or lower minimum_healthy_percent",
-			"with %d tasks a deployment could neither start one (maximum_percent %s) nor stop one (minimum_healthy_percent %s)", n,
+			"a deployment of %d task(s) could neither start one (maximum_percent %s) nor stop one (minimum_healthy_percent %s)", n,
 			r.say(d.MaximumPercent, conf(wordService, "deployment", "maximum_percent")...),
 			r.say(d.MinimumHealthyPercent, conf(wordService, "deployment", "minimum_healthy_percent")...))
 		return
@@ -128,7 +128,7 @@ func (r *reading) checkBuild() {
 	}
 	for _, arg := range slices.Sorted(maps.Keys(b.Args)) {
 		if looksSecret(b.Args[arg]) {
-			r.leak(conf(wordService, "build", "args", arg), "args."+arg, "whoever has the image can read build arguments")
+			r.leak(conf(wordService, "build", "args", arg), "args."+arg, "whoever has the image can read build arguments: give it to the container, as a secret")
 		}
 	}
 }
@@ -151,5 +151,5 @@ func (r *reading) checkEnvironment() {
 
 // leak reports a value that looks like a secret, without it.
 func (r *reading) leak(path []string, name, hint string) {
-	r.errs = append(r.errs, r.diagnostic(r.at(path), true, name+" looks like a secret", hint))
+	r.report(r.at(path), true, name+" looks like a secret", hint)
 }

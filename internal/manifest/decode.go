@@ -20,13 +20,40 @@ type decoder struct {
 	*source
 	getenv func(string) (string, bool)
 	errs   Errors
+	more   int             // mistakes beyond maxErrors
 	failed map[string]bool // paths whose value is wrong: nothing more is said that follows from it
+	within map[string]bool // paths with something wrong in them
 	trial  bool            // an environment that is not chosen: its keys and types are checked, its values not used
+}
+
+// maxErrors is how many mistakes are told one by one.
+const maxErrors = 200
+
+// report adds a mistake.
+func (d *decoder) report(p place, secret bool, message, hint string) {
+	if len(d.errs) >= maxErrors {
+		d.more++
+		return
+	}
+	d.errs = append(d.errs, d.diagnostic(p, secret, message, hint))
 }
 
 // errorf reports a mistake at n.
 func (d *decoder) errorf(n *yaml.Node, hint, format string, args ...any) {
-	d.errs = append(d.errs, d.diagnostic(spot(n), false, fmt.Sprintf(format, args...), hint))
+	d.report(spot(n), false, fmt.Sprintf(format, args...), hint)
+}
+
+// result is all mistakes in the order of the file, nil without one.
+func (d *decoder) result() error {
+	if len(d.errs) == 0 {
+		return nil
+	}
+	errs := d.errs.sorted()
+	if d.more > 0 {
+		last := errs[len(errs)-1]
+		errs = append(errs, Diagnostic{File: d.file, Line: last.Line, Column: last.Column, Message: fmt.Sprintf("there are %d more mistakes", d.more)})
+	}
+	return errs
 }
 
 // note keeps where the value of path stands.
@@ -45,15 +72,20 @@ func (d *decoder) note(path []string, key, value *yaml.Node) {
 func (d *decoder) fail(n *yaml.Node, path []string, hint, format string, args ...any) {
 	if !d.trial {
 		d.failed[join(path...)] = true
+		for i := range path {
+			d.within[join(path[:i]...)] = true
+		}
 	}
 	d.errorf(n, hint, format, args...)
 }
 
 // broken says whether the value of path, what holds it or something in it, is wrong already.
 func (d *decoder) broken(path ...string) bool {
-	p := join(path...)
-	for f := range d.failed {
-		if f == p || strings.HasPrefix(p, f+"\x00") || strings.HasPrefix(f, p+"\x00") {
+	if d.within[join(path...)] {
+		return true
+	}
+	for i := range path {
+		if d.failed[join(path[:i+1]...)] {
 			return true
 		}
 	}
@@ -83,7 +115,7 @@ func (d *decoder) entries(n *yaml.Node, path []string, what string) iter.Seq2[*y
 				continue
 			}
 			if first := seen[key.Value]; first != nil {
-				d.errorf(key, "", "%q is here a second time: the first is on line %d, column %d", key.Value, first.Line, first.Column)
+				d.errorf(key, "", "%q is here a second time: the first is on line %d, column %d", shorten(key.Value), first.Line, first.Column)
 				continue
 			}
 			seen[key.Value] = key
@@ -138,7 +170,7 @@ func (d *decoder) unknown(key *yaml.Node, what string, known []string) {
 // value decodes n into v by the rules of f.
 func (d *decoder) value(n *yaml.Node, path []string, f field, v reflect.Value) {
 	if form, ok := forms[f.as]; ok {
-		form.decode(d, n, path, f, v)
+		form(d, n, path, f, v)
 		return
 	}
 	switch v.Kind() {
@@ -172,7 +204,7 @@ func (d *decoder) table(n *yaml.Node, path []string, f field, v reflect.Value) {
 		at := append(slices.Clip(path), key.Value)
 		d.note(at, key, value)
 		if format := formats[f.keys]; f.keys != "" && !format.match(key.Value) {
-			d.fail(key, at, format.hint, "%q is not %s", key.Value, format.what)
+			d.fail(key, at, format.hint, "%q is not %s", shorten(key.Value), format.what)
 			continue
 		}
 		element, rules := reflect.New(v.Type().Elem()).Elem(), f
@@ -345,7 +377,7 @@ func (d *decoder) scalarText(n *yaml.Node, path []string, what string) (text, sh
 
 // shorten cuts what is too long for a message.
 func shorten(text string) string {
-	text = maskSecrets(text)
+	text = maskSecrets(text[:min(len(text), 1000)])
 	if r := []rune(text); len(r) > 60 {
 		return string(r[:60]) + "…"
 	}

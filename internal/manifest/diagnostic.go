@@ -79,7 +79,7 @@ type place struct {
 // diagnostic is the mistake at p. With secret, the excerpt ends where the value begins.
 func (s *source) diagnostic(p place, secret bool, message, hint string) Diagnostic {
 	line := min(max(p.line, 1), max(len(s.lines), 1))
-	d := Diagnostic{File: s.file, Line: line, Column: 1, Message: message, Hint: hint}
+	d := Diagnostic{File: s.file, Line: line, Column: 1, Message: printable(message), Hint: printable(hint)}
 	if line > len(s.lines) {
 		return d
 	}
@@ -98,36 +98,44 @@ const excerptWidth = 110
 
 // excerpt is a line of the file and a caret below column, both cut to what a terminal shows.
 func excerpt(line, column int, text string, secret bool) string {
-	runes := []rune(maskSecrets(text))
-	caret := min(column-1, len(runes))
+	before, after := []rune(text), []rune(nil)
+	caret := min(column-1, len(before))
+	before, after = before[:caret:caret], before[caret:]
+	cutLeft, cutRight := max(0, len(before)-10*excerptWidth), min(len(after), 10*excerptWidth)
+	before, after = []rune(maskSecrets(string(before[cutLeft:]))), after[:cutRight]
 	if secret {
-		runes = append(runes[:caret:caret], '*', '*', '*')
+		after = []rune("***")
 	}
+	runes := []rune(maskSecrets(string(before) + string(after)))
+	caret = min(len(before), len(runes))
 	from := 0
 	if caret > excerptWidth*2/3 {
 		from = caret - excerptWidth/2
 	}
 	to := min(len(runes), from+excerptWidth)
-	shown := make([]rune, 0, excerptWidth+2)
+	shown := printable(string(runes[from:to]))
 	if from > 0 {
-		shown = append(shown, '…')
-		caret += 1 - from
-	}
-	for _, r := range runes[from:to] {
-		switch {
-		case r == '\t':
-			r = ' '
-		case !unicode.IsPrint(r): // a terminal would obey it
-			r = unicode.ReplacementChar
-		}
-		shown = append(shown, r)
+		shown, caret = "…"+shown, caret+1-from
 	}
 	if to < len(runes) {
-		shown = append(shown, '…')
+		shown += "…"
 	}
 	number := fmt.Sprint(line)
-	return fmt.Sprintf("  %s | %s\n  %s | %s^", number, strings.TrimRight(string(shown), " "),
+	return fmt.Sprintf("  %s | %s\n  %s | %s^", number, strings.TrimRight(shown, " "),
 		strings.Repeat(" ", len(number)), strings.Repeat(" ", caret))
+}
+
+// printable puts other characters in the place of those that a terminal would obey.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t' || r == '\n':
+			return ' '
+		case !unicode.IsPrint(r):
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // Position is the line and column of a key, for what is found to be wrong later: Position("api-alb", "config",

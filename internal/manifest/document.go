@@ -68,7 +68,7 @@ type reading struct {
 // root reads the mapping at the root; resources and environments come after all else.
 func (r *reading) root(n *yaml.Node) {
 	setDefaults(reflect.ValueOf(&r.doc).Elem())
-	r.structure(n, nil, "a manifest", reflect.ValueOf(&r.doc).Elem())
+	r.structure(n, []string{}, "a manifest", reflect.ValueOf(&r.doc).Elem())
 	r.m.Project, r.m.Region, r.m.Account, r.m.Tags = r.doc.ProjectName, r.doc.Region, r.doc.Account, r.doc.Tags
 	for _, k := range kinds {
 		if !k.many {
@@ -159,7 +159,7 @@ func (r *reading) resource(n *yaml.Node, i int, first map[string]*yaml.Node) {
 		r.named(child(n, "name"), k, rootWord, res.Name, true)
 	}
 	if c := child(n, "config"); c != nil {
-		r.note([]string{rootWord, "config"}, c, c)
+		r.places[join(rootWord, "config")] = r.places[join(append(path, "config")...)]
 		r.structure(c, []string{rootWord, "config"}, "the config of "+k.word, reflect.ValueOf(config).Elem())
 	}
 }
@@ -254,9 +254,11 @@ func (r *reading) overlay(env string, n *yaml.Node) {
 		if !ok {
 			ids := slices.Sorted(maps.Keys(r.kinds))
 			hint := suggest(key.Value, ids)
-			if hint == "" && len(ids) == 0 {
+			switch {
+			case hint != "" || len(ids) > 50:
+			case len(ids) == 0:
 				hint = "there are none: list the resource that is to differ"
-			} else if hint == "" {
+			default:
 				hint = "the ids are " + list(ids, "and")
 			}
 			r.errorf(key, hint, "no resource has the id %q", key.Value)

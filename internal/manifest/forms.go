@@ -12,27 +12,16 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 )
 
-// A form is a way to write a value that differs from the field it fills.
-type form struct {
-	decode func(d *decoder, n *yaml.Node, path []string, f field, v reflect.Value)
-	schema map[string]any // what a JSON Schema says of it
-}
+// A form decodes a value that is written in another way than the field it fills.
+type form func(d *decoder, n *yaml.Node, path []string, f field, v reflect.Value)
 
-// forms is filled by init, because structs within them are decoded like all others.
+// forms is filled by init, because some of them decode structs, as the decoder does that calls them.
 var forms map[string]form
 
 func init() {
-	text := map[string]any{"type": "string"}
-	texts := map[string]any{"type": "array", "items": text}
 	forms = map[string]form{
-		"later":    {func(*decoder, *yaml.Node, []string, field, reflect.Value) {}, nil}, // by the reading itself
-		"insights": {insights, map[string]any{"enum": []any{true, false, "enhanced"}}},
-		"health_command": {healthCommand, map[string]any{"anyOf": []any{
-			text, map[string]any{"type": "array", "minItems": 2, "items": text},
-		}}},
-		"secrets":    {secretRefs, map[string]any{"type": "object", "additionalProperties": text, "propertyNames": map[string]any{"pattern": formats["env"].pattern.String()}}},
-		"generate":   {generated, nil},
-		"statements": {statements, map[string]any{"type": "array", "items": statementSchema(text, texts)}},
+		"insights": insights, "health_command": healthCommand, "secrets": secretRefs, "generate": generated, "statements": statements,
+		"later": func(*decoder, *yaml.Node, []string, field, reflect.Value) {}, // by the reading itself
 	}
 }
 
@@ -95,18 +84,6 @@ func generated(d *decoder, n *yaml.Node, path []string, f field, v reflect.Value
 }
 
 var statementKeys = []string{"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
-
-func statementSchema(text, texts map[string]any) map[string]any {
-	words := map[string]any{"anyOf": []any{text, texts}}
-	return map[string]any{
-		"type": "object", "additionalProperties": false, "required": []any{"Effect"},
-		"properties": map[string]any{
-			"Sid": text, "Effect": map[string]any{"enum": []any{"Allow", "Deny"}},
-			"Action": words, "NotAction": words, "Resource": words, "NotResource": words,
-			"Condition": map[string]any{"type": "object"},
-		},
-	}
-}
 
 // statements are those of an IAM policy, kept as they are written.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html

@@ -21,6 +21,17 @@ func (e *varError) Error() string { return e.message }
 // variable counts as unset behind a colon), and $$ with a dollar sign. A dollar sign before anything else stays.
 // vars says whether a variable was asked for.
 func interpolate(text string, getenv func(string) (string, bool)) (_ string, vars bool, err *varError) {
+	return interpolateIn(text, getenv, 0)
+}
+
+// maxDefaults is how deep defaults may stand in one another.
+const maxDefaults = 10
+
+// interpolateIn is interpolate within so many defaults.
+func interpolateIn(text string, getenv func(string) (string, bool), depth int) (_ string, vars bool, err *varError) {
+	if depth > maxDefaults {
+		return "", false, &varError{message: fmt.Sprintf("defaults stand more than %d deep", maxDefaults)}
+	}
 	var out strings.Builder
 	for {
 		i := strings.IndexByte(text, '$')
@@ -38,7 +49,7 @@ func interpolate(text string, getenv func(string) (string, bool)) (_ string, var
 			if !ok {
 				return "", vars, &varError{message: `"${" is never closed`, hint: `write $${ for a dollar sign and a brace`}
 			}
-			value, err := expand(body, getenv)
+			value, err := expand(body, getenv, depth)
 			if err != nil {
 				return "", true, err
 			}
@@ -71,7 +82,7 @@ func braced(text string) (body, rest string, ok bool) {
 }
 
 // expand is the value of what stands between ${ and }.
-func expand(body string, getenv func(string) (string, bool)) (string, *varError) {
+func expand(body string, getenv func(string) (string, bool), depth int) (string, *varError) {
 	name := varName.FindString(body)
 	operator := body[len(name):]
 	value, set := "", false
@@ -92,7 +103,7 @@ func expand(body string, getenv func(string) (string, bool)) (string, *varError)
 		if value != "" {
 			return value, nil
 		}
-		value, _, err := interpolate(operator[2:], getenv)
+		value, _, err := interpolateIn(operator[2:], getenv, depth+1)
 		return value, err
 	case strings.HasPrefix(operator, ":?"):
 		if value == "" {
@@ -108,5 +119,5 @@ func expand(body string, getenv func(string) (string, bool)) (string, *varError)
 	if name == "aws" || name == "saml" {
 		hint = fmt.Sprintf("a variable of IAM is written with two dollar signs: $${%s}", body)
 	}
-	return "", &varError{message: fmt.Sprintf("%q is no form of a variable", "${"+body+"}"), hint: hint}
+	return "", &varError{message: fmt.Sprintf("%q is no form of a variable", shorten("${"+body+"}")), hint: hint}
 }

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	yaml "go.yaml.in/yaml/v4"
 )
 
 // Options are what a command knows beside the file.
@@ -46,6 +48,9 @@ func Parse(file string, src []byte, o Options) (*Manifest, error) {
 	if o.Getenv == nil {
 		o.Getenv = os.LookupEnv
 	}
+	if format := formats["domain"]; o.Domain != "" && !format.match(o.Domain) {
+		return nil, fmt.Errorf("--domain %q: it must be %s, %s", o.Domain, format.what, format.hint)
+	}
 	dir, err := filepath.Abs(filepath.Dir(file))
 	if err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
@@ -56,17 +61,19 @@ func Parse(file string, src []byte, o Options) (*Manifest, error) {
 		return nil, Errors{*mistake}
 	}
 	r := &reading{
-		decoder: &decoder{source: s, getenv: o.Getenv, failed: map[string]bool{}},
+		decoder: &decoder{source: s, getenv: o.Getenv, failed: map[string]bool{}, within: map[string]bool{}},
 		m:       &Manifest{File: file, Dir: dir, Env: o.Env, source: s}, o: o,
 		names: map[string]given{}, kinds: map[string]kind{}, secrets: map[string]*Secret{}, ids: map[string]place{},
 	}
 	r.root(root)
-	r.settle()
-	r.name()
-	r.refer()
-	r.check()
-	if len(r.errs) > 0 {
-		return nil, r.errs.sorted()
+	if root.Kind == yaml.MappingNode {
+		r.settle()
+		r.name()
+		r.refer()
+		r.check()
+	}
+	if err := r.result(); err != nil {
+		return nil, err
 	}
 	return r.m, nil
 }

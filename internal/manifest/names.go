@@ -97,7 +97,13 @@ func (r *reading) nameOf(root, word, derived string) string {
 		r.bad(path, "", "%s must have 2 characters at least", said)
 	case word == "aws_secretsmanager_secret" && arnTail.MatchString(name):
 		i := strings.LastIndexByte(name, '-')
-		r.bad(path, fmt.Sprintf("name: %s_%s", name[:i], name[i+1:]), "%s must not end in a dash and six characters: Secrets Manager takes that for the end of an ARN", said)
+		switch {
+		case !ok:
+			hint = fmt.Sprintf("give it one: `name: %s/%s`", r.m.Project, strings.ReplaceAll(root, "-", "_"))
+		case hint == "" && !r.vars(path...):
+			hint = fmt.Sprintf("`name: %s_%s`", name[:i], name[i+1:])
+		}
+		r.bad(path, hint, "%s must not end in a dash and six characters: Secrets Manager takes that for the end of an ARN", said)
 	}
 	return name
 }

@@ -76,6 +76,6 @@ func (r *reading) resolve(ref SecretRef, path []string) (SecretRef, bool) {
 	if !r.vars(path...) {
 		hint = cmp.Or(suggest(name, known), hint)
 	}
-	r.bad(path, hint, "secrets.%s: no secret of this manifest has the id or name %s", ref.Env, r.say(strconv.Quote(shorten(name)), path...))
+	r.bad(path, hint, "secrets.%s: %s is no id or name of a secret in this manifest", ref.Env, r.say(strconv.Quote(shorten(name)), path...))
 	return ref, false
 }

@@ -20,7 +20,7 @@ func nearest(word string, known []string) string {
 		return ""
 	}
 	best, slips := "", max(1, len(folded)/3)+1
-	for _, k := range known {
+	for _, k := range known[:min(len(known), 200)] {
 		if n := distance(folded, fold(k)); n < slips {
 			best, slips = k, n
 		}
