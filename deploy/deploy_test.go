@@ -368,6 +368,22 @@ func TestDestroy(t *testing.T) {
 	want(t, *told, "b begun, b begun y, b done y, b done, a begun, a begun x, a done x, a done")
 }
 
+// A daily verb changes only what it is about; other steps are read for what they know.
+func TestOnly(t *testing.T) {
+	t.Parallel()
+	never := func() (string, error) { return "never", nil }
+	no := func() error { return errors.New("refused") }
+	s, told := pair(t, &toy{plan: one("x", ok), ready: never, check: no, notes: []string{"n"}}, &toy{plan: one("y", ok)})
+	s.Only("b")
+	if p := s.Plan(); len(p) != 1 || p[0].Step != "b" {
+		t.Error(p)
+	}
+	if err := errors.Join(s.Check(), s.Apply(t.Context())); err != nil {
+		t.Error(err)
+	}
+	want(t, *told, "b begun, b begun y, b done y, b done")
+}
+
 // A step that the manifest drops goes after those that used it have changed.
 func TestDropped(t *testing.T) {
 	t.Parallel()

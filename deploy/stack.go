@@ -17,7 +17,8 @@ type Stack struct {
 
 	steps   []Step
 	needs   map[Step][]Step
-	nothing bool // is wanted
+	nothing bool            // is wanted
+	only    map[string]bool // the steps that may change; nil is all
 
 	mu  sync.Mutex // one event at a time
 	out func(Event)
@@ -66,7 +67,7 @@ func (s *Stack) Read(ctx context.Context) error {
 func (s *Stack) Check() error {
 	return s.all(func(st Step) error {
 		c, ok := st.(Checker)
-		if !ok || !s.wants(st) {
+		if !ok || !s.wants(st) || !s.may(st) {
 			return nil
 		}
 		return wrapStep(st, safely(c.Check))
@@ -86,11 +87,21 @@ func (s *Stack) all(do func(Step) error) error {
 // Want makes Plan and Apply those of a destroy when nothing is wanted.
 func (s *Stack) Want(anything bool) { s.nothing = !anything }
 
+// Only keeps all steps but those named from changing anything: the others are read, for what they know.
+func (s *Stack) Only(names ...string) {
+	s.only = map[string]bool{}
+	for _, n := range names {
+		s.only[n] = true
+	}
+}
+
+func (s *Stack) may(st Step) bool { return s.only == nil || s.only[st.Name()] }
+
 // Plan lists what Apply would do, in the steps' order.
 func (s *Stack) Plan() (p Plan) {
 	for _, st := range s.steps {
 		pl := Planned{Step: st.Name(), Changes: append(s.forward(st), s.backward(st)...)}
-		if n, ok := st.(Noter); ok && s.wants(st) {
+		if n, ok := st.(Noter); ok && s.wants(st) && s.may(st) {
 			pl.Notes = n.Notes()
 		}
 		if len(pl.Changes)+len(pl.Notes) > 0 {
@@ -132,7 +143,7 @@ func (s *Stack) Destroy(ctx context.Context) error {
 func (s *Stack) wants(st Step) bool { return !s.nothing && st.Wanted() }
 
 func (s *Stack) forward(st Step) []Change {
-	if !s.wants(st) {
+	if !s.wants(st) || !s.may(st) {
 		return nil
 	}
 	return slices.DeleteFunc(st.Plan(), func(c Change) bool { return c.After })
@@ -140,6 +151,9 @@ func (s *Stack) forward(st Step) []Change {
 
 // backward awaits nobody: all that is to be ready is so by then, and those a step needs come after it.
 func (s *Stack) backward(st Step) (changes []Change) {
+	if !s.may(st) {
+		return nil
+	}
 	if s.wants(st) {
 		changes = slices.DeleteFunc(st.Plan(), func(c Change) bool { return !c.After })
 	} else {

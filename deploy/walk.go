@@ -113,7 +113,7 @@ func (s *Stack) do(ctx context.Context, st Step, c *Change) error {
 // ready waits until st, if it is slow and wanted, is ready. A step that is so at the first look says nothing.
 func (s *Stack) ready(ctx context.Context, st Step) error {
 	slow, ok := st.(Slow)
-	if !ok || !s.wants(st) {
+	if !ok || !s.wants(st) || !s.may(st) {
 		return nil
 	}
 	waited := false

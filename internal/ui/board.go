@@ -165,7 +165,7 @@ func (b *board) end(now time.Time, err error) string {
 	} else if err != nil {
 		word = "failed after "
 	}
-	return word + took(now.Sub(b.begun)) + b.sums()
+	return word + Took(now.Sub(b.begun)) + b.sums()
 }
 
 // sums is ": 3 created, 1 failed", or nothing.

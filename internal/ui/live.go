@@ -44,11 +44,11 @@ func (l *live) Event(e deploy.Event) {
 	ok, bad, not := l.s.in(green, l.s.either("✓", "ok")), l.s.in(red, l.s.either("✗", "x")), l.s.in(yellow, "-")
 	switch {
 	case e.State == deploy.Done && e.Change == nil:
-		l.finish(ok, r.step, took(lasted), r.summary())
+		l.finish(ok, r.step, Took(lasted), r.summary())
 	case e.State == deploy.Ready:
-		l.finish(ok, r.step, took(lasted), "ready")
+		l.finish(ok, r.step, Took(lasted), "ready")
 	case e.State == deploy.Failed:
-		l.finish(bad, r.step, took(lasted), l.s.in(red, failedText(e)))
+		l.finish(bad, r.step, Took(lasted), l.s.in(red, failedText(e)))
 	case e.State == deploy.Skipped:
 		l.finish(not, r.step, "", l.s.in(yellow, "skipped: waits for "+line(e.Text)))
 	}
@@ -73,7 +73,7 @@ func (l *live) Stop(err error, _ ...string) {
 	l.over = true
 	now := time.Now()
 	for _, r := range l.board.rows {
-		l.finish(l.s.in(yellow, "-"), r.step, took(now.Sub(r.since)), l.s.in(yellow, "not finished: "+r.text))
+		l.finish(l.s.in(yellow, "-"), r.step, Took(now.Sub(r.since)), l.s.in(yellow, "not finished: "+r.text))
 	}
 	l.board.rows = nil
 	if end := l.board.end(now, err); end != "" {

@@ -40,7 +40,7 @@ func (p *plain) Event(e deploy.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r, lasted := p.board.take(e)
-	if text := p.text(e, r, took(lasted)); text != "" {
+	if text := p.text(e, r, Took(lasted)); text != "" {
 		p.line(e.At, pad(r.step, nameWidth)+text)
 	}
 }
@@ -96,7 +96,7 @@ func (p *plain) Stop(err error, _ ...string) {
 	}
 	now := time.Now()
 	for _, r := range p.board.rows {
-		p.line(now, pad(r.step, nameWidth)+p.s.in(yellow, "not finished: "+r.text)+p.s.in(dim, "  "+took(now.Sub(r.since))))
+		p.line(now, pad(r.step, nameWidth)+p.s.in(yellow, "not finished: "+r.text)+p.s.in(dim, "  "+Took(now.Sub(r.since))))
 	}
 	if end := p.board.end(now, err); end != "" {
 		st := green

@@ -39,15 +39,15 @@ func pad(text string, n int) string {
 	return text + strings.Repeat(" ", max(1, n-ansi.StringWidth(text)))
 }
 
-// took is a time that has passed: "0.8s", "14.2s", "1m50s", "1h02m".
-func took(d time.Duration) string {
+// Took is a time that has passed: "0.8s", "14.2s", "1m50s", "1h02m".
+func Took(d time.Duration) string {
 	if tenths := max(0, d).Round(100 * time.Millisecond); tenths < time.Minute {
 		return fmt.Sprintf("%.1fs", tenths.Seconds())
 	}
 	return whole(d.Round(time.Second))
 }
 
-// whole is took in whole seconds, for a time that still passes.
+// whole is Took in whole seconds, for a time that still passes.
 func whole(d time.Duration) string {
 	d = max(0, d)
 	s := int(d / time.Second)

@@ -81,7 +81,7 @@ func TestTook(t *testing.T) {
 		time.Hour + 2*time.Minute: {"1h02m", "1h02m"},
 		-time.Second:              {"0.0s", "0s"},
 	} {
-		if got := [2]string{took(d), whole(d)}; got != want {
+		if got := [2]string{Took(d), whole(d)}; got != want {
 			t.Errorf("%v: %q, want %q", d, got, want)
 		}
 	}

@@ -1,0 +1,199 @@
+package release
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fargatectl/fargatectl/aws"
+)
+
+// A Status is what a service is doing.
+type Status struct {
+	Service    ServiceStatus     `json:"service"`
+	Deployment *DeploymentStatus `json:"deployment"`
+	Tasks      []TaskStatus      `json:"tasks"`
+	Targets    []TargetStatus    `json:"targets"`
+	Scaling    *ScalingStatus    `json:"scaling"`
+	Events     []EventStatus     `json:"events"`
+}
+
+// ServiceStatus is the service itself.
+type ServiceStatus struct {
+	Name           string `json:"name"`
+	Cluster        string `json:"cluster"`
+	Status         string `json:"status"`
+	TaskDefinition string `json:"task_definition"`
+	Image          string `json:"image"`
+	DesiredCount   int32  `json:"desired_count"`
+	RunningCount   int32  `json:"running_count"`
+	PendingCount   int32  `json:"pending_count"`
+	Release        string `json:"release,omitempty"` // who released it by deploy or rollback
+}
+
+// DeploymentStatus is the newest deployment.
+type DeploymentStatus struct {
+	Status         string     `json:"status"`
+	Reason         string     `json:"reason,omitempty"`
+	TaskDefinition string     `json:"task_definition"`
+	CreatedAt      *time.Time `json:"created_at,omitempty"`
+	FinishedAt     *time.Time `json:"finished_at,omitempty"`
+}
+
+// TaskStatus is one task.
+type TaskStatus struct {
+	ID               string     `json:"id"`
+	LastStatus       string     `json:"last_status"`
+	DesiredStatus    string     `json:"desired_status"`
+	HealthStatus     string     `json:"health_status,omitempty"`
+	AvailabilityZone string     `json:"availability_zone"`
+	TaskDefinition   string     `json:"task_definition"`
+	PrivateIP        string     `json:"private_ip,omitempty"`
+	StartedAt        *time.Time `json:"started_at,omitempty"`
+	StoppedReason    string     `json:"stopped_reason,omitempty"`
+}
+
+// TargetStatus is one target of a target group.
+type TargetStatus struct {
+	ID          string `json:"id"`
+	Port        int32  `json:"port"`
+	State       string `json:"state"`
+	Reason      string `json:"reason,omitempty"`
+	Description string `json:"description,omitempty"`
+}
+
+// ScalingStatus is the range that autoscaling keeps.
+type ScalingStatus struct {
+	MinCapacity int32  `json:"min_capacity"`
+	MaxCapacity int32  `json:"max_capacity"`
+	Note        string `json:"note,omitempty"` // what scale has set
+}
+
+// EventStatus is one of the service's last events.
+type EventStatus struct {
+	CreatedAt time.Time `json:"created_at"`
+	Message   string    `json:"message"`
+}
+
+// Status asks for all of it, in two rounds.
+func (s *Service) Status(ctx context.Context) (*Status, error) {
+	if err := s.Read(ctx); err != nil {
+		return nil, err
+	}
+	st := &Status{Tasks: []TaskStatus{}, Targets: []TargetStatus{}, Events: []EventStatus{}, Service: ServiceStatus{
+		Name: s.Name, Cluster: short(s.Cluster), Status: val(s.Live.Status), TaskDefinition: s.Revision(), Image: s.Image(),
+		DesiredCount: s.Live.DesiredCount, RunningCount: s.Live.RunningCount, PendingCount: s.Live.PendingCount,
+	}}
+	tags := aws.TagMap(s.Live.Tags, func(t types.Tag) (*string, *string) { return t.Key, t.Value })
+	if n, ok := aws.ParseReleaseNote(tags[aws.TagRelease]); ok && n.Revision == s.Revision() {
+		st.Service.Release = n.Verb + " by " + n.By + " at " + n.At.Format(time.RFC3339)
+	}
+	for _, e := range s.Live.Events[:min(5, len(s.Live.Events))] {
+		st.Events = append(st.Events, EventStatus{val(e.CreatedAt), val(e.Message)})
+	}
+	var g errgroup.Group
+	g.Go(func() (err error) { st.Deployment, err = s.deployment(ctx); return err })
+	g.Go(func() (err error) { st.Tasks, err = s.tasks(ctx); return err })
+	g.Go(func() (err error) { st.Targets, err = s.targets(ctx); return err })
+	g.Go(func() error {
+		r, err := s.Range(ctx)
+		if r != nil {
+			st.Scaling = &ScalingStatus{MinCapacity: r.Min, MaxCapacity: r.Max}
+			if n, ok := aws.ParseScaleNote(tags[aws.TagScale]); ok {
+				st.Scaling.Note = "scale by " + n.By + " at " + n.At.Format(time.RFC3339)
+			}
+		}
+		return err
+	})
+	return st, g.Wait()
+}
+
+func (s *Service) deployment(ctx context.Context) (*DeploymentStatus, error) {
+	d, err := s.Calls.ECS.LatestDeployment(ctx, s.Cluster, s.Name)
+	if err != nil || d == nil {
+		return nil, err
+	}
+	return &DeploymentStatus{
+		Status: string(d.Status), Reason: d.Reason, TaskDefinition: short(d.TaskDefinition), CreatedAt: moment(d.Created), FinishedAt: moment(d.Finished),
+	}, nil
+}
+
+// tasks are the service's, those that run first. AWS describes 100 at a time.
+func (s *Service) tasks(ctx context.Context) ([]TaskStatus, error) {
+	all := []TaskStatus{}
+	in := &ecs.ListTasksInput{Cluster: &s.Cluster, ServiceName: &s.Name}
+	for more := true; more; {
+		page, err := s.Calls.ECS.ListTasks(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		in.NextToken, more = page.NextToken, page.NextToken != nil
+		if len(page.TaskArns) == 0 {
+			continue
+		}
+		out, err := s.Calls.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: &s.Cluster, Tasks: page.TaskArns})
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range out.Tasks {
+			all = append(all, task(t))
+		}
+	}
+	slices.SortFunc(all, func(a, b TaskStatus) int { return cmp.Compare(a.ID, b.ID) })
+	return all, nil
+}
+
+func task(t types.Task) TaskStatus {
+	st := TaskStatus{
+		ID: short(val(t.TaskArn)), LastStatus: val(t.LastStatus), DesiredStatus: val(t.DesiredStatus), HealthStatus: string(t.HealthStatus),
+		AvailabilityZone: val(t.AvailabilityZone), TaskDefinition: short(val(t.TaskDefinitionArn)), StartedAt: t.StartedAt, StoppedReason: val(t.StoppedReason),
+	}
+	for _, a := range t.Attachments {
+		for _, kv := range a.Details {
+			if val(kv.Name) == "privateIPv4Address" {
+				st.PrivateIP = val(kv.Value)
+			}
+		}
+	}
+	return st
+}
+
+// targets are those of all target groups that the service registers in.
+func (s *Service) targets(ctx context.Context) ([]TargetStatus, error) {
+	all := []TargetStatus{}
+	for _, lb := range s.Live.LoadBalancers {
+		if val(lb.TargetGroupArn) == "" {
+			continue
+		}
+		out, err := s.Calls.ELB.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: lb.TargetGroupArn})
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range out.TargetHealthDescriptions {
+			t := TargetStatus{}
+			if d.Target != nil {
+				t.ID, t.Port = val(d.Target.Id), val(d.Target.Port)
+			}
+			if h := d.TargetHealth; h != nil {
+				t.State, t.Reason, t.Description = string(h.State), string(h.Reason), val(h.Description)
+			}
+			all = append(all, t)
+		}
+	}
+	slices.SortFunc(all, func(a, b TargetStatus) int { return strings.Compare(a.ID, b.ID) })
+	return all, nil
+}
+
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
