@@ -165,7 +165,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src []byte) {
 		m, err := Parse("f.yaml", src, Options{Getenv: func(string) (string, bool) { return "", false }})
 		if err == nil {
-			m.TLSWithoutDomain()
+			_ = m.TLSWithoutDomain()
 			return
 		}
 		errs, ok := err.(Errors)

@@ -6,6 +6,9 @@ import "strings"
 func (r *reading) checkALB() {
 	a := &r.m.ALB
 	r.twice(wordALB, "allowed_cidrs", a.AllowedCIDRs)
+	if len(a.AllowedCIDRs) == 0 && r.has(wordALB, "allowed_cidrs") && r.sound(wordALB, "allowed_cidrs") {
+		r.bad(conf(wordALB, "allowed_cidrs"), "drop the key for everybody", "allowed_cidrs is empty: nobody could reach the balancer")
+	}
 	r.checkCertificate()
 	if zone := strings.TrimSuffix(a.HostedZone, "."); strings.Contains(zone, ".") && a.Domain != "" && r.sound(wordALB, "hosted_zone", "domain") &&
 		a.Domain != zone && !strings.HasSuffix(a.Domain, "."+zone) {

@@ -83,7 +83,7 @@ func (r *reading) checkSubnets() {
 	if !r.sound(wordVPC, "cidr", "azs", "public_subnets", "private_subnets") {
 		return
 	}
-	if v.PublicSubnets == nil || v.PrivateSubnets == nil {
+	if v.PublicSubnets == nil && !r.has(wordVPC, "public_subnets") || v.PrivateSubnets == nil && !r.has(wordVPC, "private_subnets") {
 		r.bad(conf(wordVPC, "cidr"), "give public_subnets and private_subnets, one of each a zone", "%s has no room for the default subnets", r.say(v.CIDR, conf(wordVPC, "cidr")...))
 		return
 	}

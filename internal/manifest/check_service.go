@@ -144,7 +144,7 @@ func (r *reading) checkEnvironment() {
 			id := strings.ToLower(strings.ReplaceAll(strings.Trim(name, "_"), "_", "-"))
 			r.leak(path, "environment."+name, fmt.Sprintf("make it a secret: a resource {id: %s, type: aws_secretsmanager_secret, config: {env: %s}}, and `fargatectl secrets set %s`", id, name, id))
 		case name == "PORT" && value != strconv.Itoa(int(s.ContainerPort)) && r.sound(wordService, "container_port"):
-			r.bad(path, "set container_port alone; PORT follows it", "PORT is the port of the container, %d", s.ContainerPort)
+			r.bad(path, "set container_port alone; PORT follows it", "PORT is the port of the container, %s", r.say(s.ContainerPort, conf(wordService, "container_port")...))
 		}
 	}
 }

@@ -219,7 +219,7 @@ type TargetHealthCheck struct {
 	Path string `yaml:"path" default:"/health" is:"path"`
 	// Seconds between two checks.
 	Interval int32 `yaml:"interval" default:"30" min:"5" max:"300"`
-	// Seconds after which a check has failed; less than interval.
+	// Seconds after which a check has failed; less than interval, to which the default gives way.
 	Timeout int32 `yaml:"timeout" default:"5" min:"2" max:"120"`
 	// Successes in a row that make a task healthy.
 	HealthyThreshold int32 `yaml:"healthy_threshold" default:"2" min:"2" max:"10"`

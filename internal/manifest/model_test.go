@@ -143,6 +143,10 @@ func TestFollow(t *testing.T) {
 			t.Errorf("%s: %v", c.config, got)
 		}
 	}
+	h := must(t, "project_name: api\nresources: [{id: lb, type: aws_alb, config: {health_check: {interval: 5}}}]", "").ALB.HealthCheck
+	if h.Interval != 5 || h.Timeout != 4 {
+		t.Errorf("health check %+v", h)
+	}
 	for cidr, want := range map[string]string{
 		"10.0.0.0/16":    "10.0.1.0/24 10.0.2.0/24 10.0.101.0/24 10.0.102.0/24",
 		"172.31.0.0/16":  "172.31.1.0/24 172.31.2.0/24 172.31.101.0/24 172.31.102.0/24",

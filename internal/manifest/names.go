@@ -113,7 +113,7 @@ func (r *reading) sameSecrets() {
 	ids := map[string]string{}
 	for _, s := range r.m.Secrets {
 		if first, ok := ids[s.Name]; ok {
-			r.bad([]string{s.ID, "name"}, "", "the secrets %s and %s have the same name %q", first, s.ID, s.Name)
+			r.bad([]string{s.ID, "name"}, "", "the secrets %s and %s have the same name", first, s.ID)
 			continue
 		}
 		ids[s.Name] = s.ID

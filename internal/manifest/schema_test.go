@@ -85,6 +85,8 @@ func TestSchemaRejects(t *testing.T) {
 		"existing-vpc":                         "compares two values",
 		"existing-vpc-too-few":                 "compares two values",
 		"subnets-without-a-vpc":                "compares two values",
+		"balancer-again":                       "compares two values",
+		"same-secrets":                         "compares two values",
 		"zone-of-another-domain-reserved-name": "compares two values",
 	}
 	s := compiled(t)

@@ -32,6 +32,9 @@ func (r *reading) settle() {
 	if !r.has(wordALB, "ssl_certificate") {
 		alb.SSLCertificate = alb.Domain != "" || alb.CertificateARN != ""
 	}
+	if !r.has(wordALB, "health_check", "timeout") {
+		alb.HealthCheck.Timeout = min(alb.HealthCheck.Timeout, alb.HealthCheck.Interval-1)
+	}
 }
 
 // settleSize lets one of cpu and memory follow the other.
