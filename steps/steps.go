@@ -5,6 +5,7 @@ import "github.com/fargatectl/fargatectl/deploy"
 // All is the whole architecture, in the order one would take by hand.
 func All(app *App) []deploy.Step {
 	iam := &IAM{App: app}
+	secrets := &Secrets{App: app, IAM: iam}
 	logs := &Logs{App: app}
-	return []deploy.Step{iam, logs}
+	return []deploy.Step{iam, secrets, logs}
 }
