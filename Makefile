@@ -1,0 +1,63 @@
+# What CI does (.ci/run), target by target. `make` alone lists them.
+
+GOLANGCI_LINT := v2.15.0
+GOFUMPT       := v0.12.0
+GOTOOLS       := $(shell go env GOPATH)/bin
+RACE          := ./deploy ./image/... ./internal/... ./steps/...
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race lint fmt fmt-check vet tools generate test-models test-boto test-moto test-aws test-docker bench ci
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+build: ## the static, stripped binary: bin/fargatectl
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/fargatectl .
+
+test: ## every test that needs nothing but Go
+	go test ./...
+
+race: ## the same with the race detector, in another order every time
+	go test -race -shuffle=on $(RACE)
+
+lint: tools ## golangci-lint, with the rules of .golangci.yml
+	$(GOTOOLS)/golangci-lint run ./...
+
+fmt: tools ## gofumpt, in place
+	$(GOTOOLS)/gofumpt -w .
+
+fmt-check: tools ## gofumpt, without changing anything
+	@files=$$($(GOTOOLS)/gofumpt -l .); [ -z "$$files" ] || { echo "make fmt would change:"; echo "$$files"; exit 1; }
+
+vet: ## go vet, with the files behind build tags
+	go vet ./...
+	go vet -tags boto,docker ./image ./internal/sandbox/wire ./e2e
+
+tools: ## the linter and the formatter, in their pinned versions
+	@$(GOTOOLS)/golangci-lint version 2>/dev/null | grep -q '$(GOLANGCI_LINT:v%=%)' || go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+	@$(GOTOOLS)/gofumpt --version 2>/dev/null | grep -q '$(GOFUMPT)' || go install mvdan.cc/gofumpt@$(GOFUMPT)
+
+generate: ## the generated files: schema, references, names on the wire
+	go generate ./...
+
+test-models: ## every request and answer, held against AWS's published service models
+	./internal/witness/run
+
+test-boto: ## boto3 and the AWS CLI against `fargatectl sandbox`
+	./e2e/boto
+
+test-moto: ## the end-to-end suite against moto, an emulator that is not ours
+	./e2e/moto
+
+test-aws: ## the sample in a real account: asks first, says what it costs
+	./e2e/aws.sh
+
+test-docker: ## builds with a container engine
+	@docker version >/dev/null 2>&1 || { echo "test-docker needs a running container engine (docker version fails)"; exit 1; }
+	go test -tags docker ./image
+
+bench: ## benchmarks
+	go test -run '^$$' -bench . ./...
+
+ci: ## all that CI does
+	./.ci/run
