@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
@@ -32,6 +34,7 @@ func Load(ctx context.Context, w Where) (aws.Config, error) {
 	options := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(time.Minute)),
 		config.WithRetryer(Patient),
+		config.WithLogger(logging.Nop{}), // what went wrong is in the error
 		config.WithAppID(w.Agent),
 	}
 	if w.Profile != "" {
@@ -50,8 +53,8 @@ func Load(ctx context.Context, w Where) (aws.Config, error) {
 	if w.Region == "" && w.Fallback != "" && !regionFromEnvironment(cfg) {
 		cfg.Region = w.Fallback
 	}
-	if cfg.Region == "" {
-		return cfg, ErrNoRegion
+	if cfg.Region == "" { // who has no credentials either is told that first
+		return cfg, cmp.Or(retrieve(ctx, cfg), error(ErrNoRegion))
 	}
 	if cfg.BaseEndpoint != nil {
 		cfg.APIOptions = append(cfg.APIOptions, noHostPrefix)
@@ -82,22 +85,30 @@ type Identity struct{ Account, ARN string }
 
 // WhoAmI resolves the credentials and asks AWS whose they are. Credentials that can't be had are a CredentialsError.
 func WhoAmI(ctx context.Context, cfg aws.Config, c *Calls) (Identity, error) {
-	patience, cancel := context.WithTimeout(ctx, 20*time.Second) // the instance metadata service answers at once or never
-	defer cancel()
-	if cfg.Credentials == nil {
-		return Identity{}, &CredentialsError{errors.New("no provider")}
-	}
-	if _, err := cfg.Credentials.Retrieve(patience); err != nil {
-		if ctx.Err() != nil {
-			return Identity{}, context.Cause(ctx)
-		}
-		return Identity{}, &CredentialsError{err}
+	if err := retrieve(ctx, cfg); err != nil {
+		return Identity{}, err
 	}
 	out, err := c.STS.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return Identity{}, err
 	}
 	return Identity{deref(out.Account), deref(out.Arn)}, nil
+}
+
+// retrieve has the chain find credentials. The instance metadata service, its last link, answers at once or never.
+func retrieve(ctx context.Context, cfg aws.Config) error {
+	patience, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	if cfg.Credentials == nil {
+		return &CredentialsError{errors.New("no provider")}
+	}
+	if _, err := cfg.Credentials.Retrieve(patience); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return &CredentialsError{err}
+	}
+	return nil
 }
 
 // A CredentialsError is that there are no credentials, or that they can't be renewed.

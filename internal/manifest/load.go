@@ -37,8 +37,11 @@ func Load(file string, o Options) (*Manifest, error) {
 // missing is a manifest that isn't there.
 type missing struct{ file string }
 
-func (e *missing) Error() string {
-	return fmt.Sprintf("there is no manifest %s\n  hint: `fargatectl init` makes one, -f FILE names another; its least is one line: project_name: my-api", e.file)
+func (e *missing) Error() string { return "there is no manifest " + e.file }
+
+// Hint says the ways out.
+func (e *missing) Hint() string {
+	return "write one, one line is enough (project_name: my-api), or name another file with --file FILE"
 }
 
 func (*missing) Unwrap() error { return fs.ErrNotExist }

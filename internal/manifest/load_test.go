@@ -100,7 +100,7 @@ func TestExample(t *testing.T) {
 func TestNoFile(t *testing.T) {
 	t.Parallel()
 	_, err := Load(filepath.Join(t.TempDir(), "fargatectl.yaml"), Options{})
-	if !errors.Is(err, fs.ErrNotExist) || Invalid(err) || !strings.Contains(err.Error(), "-f FILE") {
+	if !errors.Is(err, fs.ErrNotExist) || Invalid(err) || !strings.HasPrefix(err.Error(), "there is no manifest /") {
 		t.Errorf("got %v", err)
 	}
 }
