@@ -186,9 +186,12 @@ func (s *elbService) placeENIs(r *Region, lb *loadBalancer) error {
 		delete(lb.ENIs, subnet)
 	}
 	for _, z := range lb.AvailabilityZones {
-		eni, _, err := s.attachENI(r, *z.SubnetId, lb.SecurityGroups, "amazon-elb", "ELB "+resource)
+		eni, _, err := s.attachENI(r, *z.SubnetId, lb.SecurityGroups, ownedByELB, "ELB "+resource)
 		if err != nil {
 			return err
+		}
+		if lb.Scheme == types.LoadBalancerSchemeEnumInternetFacing {
+			s.mapPublicIP(r, eni)
 		}
 		put(&lb.ENIs, *z.SubnetId, eni)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
@@ -49,7 +50,15 @@ func must[T any](v T, err error) func(*testing.T) T {
 }
 
 func (e *edge) network() {
-	e.vpc, e.subnets, e.sg = "vpc-1", []string{"subnet-1a", "subnet-1b"}, "sg-1"
+	ctx, c := e.t.Context(), ec2.NewFromConfig(e.Config("eu-west-1"))
+	e.vpc = *must(c.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: new("10.0.0.0/16")}))(e.t).Vpc.VpcId
+	igw := must(c.CreateInternetGateway(ctx, nil))(e.t).InternetGateway.InternetGatewayId
+	must(c.AttachInternetGateway(ctx, &ec2.AttachInternetGatewayInput{VpcId: &e.vpc, InternetGatewayId: igw}))(e.t)
+	e.sg = *must(c.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{VpcId: &e.vpc, GroupName: new("web"), Description: new("web")}))(e.t).GroupId
+	for i, cidr := range []string{"10.0.1.0/24", "10.0.2.0/24"} {
+		in := &ec2.CreateSubnetInput{VpcId: &e.vpc, CidrBlock: &cidr, AvailabilityZoneId: new(fmt.Sprintf("euw1-az%d", i+1))}
+		e.subnets = append(e.subnets, *must(c.CreateSubnet(ctx, in))(e.t).Subnet.SubnetId)
+	}
 }
 
 func (e *edge) balancer(name string) *elb.CreateLoadBalancerInput {

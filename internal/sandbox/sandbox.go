@@ -107,8 +107,10 @@ func (s *Sandbox) around(ctx context.Context, c *wire.Call, do func(context.Cont
 		return nil, err
 	}
 	err = s.locked(func() error {
-		var err error
-		out, err = do(ctx)
+		err := dryRun(c.Input)
+		if err == nil {
+			out, err = do(ctx)
+		}
 		out = clone(out) // it is written out when others may change the state already
 		s.dirty = s.dirty || changing(c.Op)
 		s.calls = append(s.calls, Call{c.Service, c.Op, c.Region, began, code(err)})
