@@ -36,6 +36,7 @@ type Options struct {
 type Sandbox struct {
 	o     Options
 	store store
+	blobs *blobStore
 	wire  http.Handler
 
 	mu     sync.Mutex // held by every request while it works, never while it sleeps
@@ -77,6 +78,7 @@ func Open(o Options) (*Sandbox, error) {
 	if s.store, err = openStore(o.Dir); err != nil {
 		return nil, err
 	}
+	s.blobs = newBlobStore(s.store.dir())
 	s.wire = wire.Handler(s.services(), s.around)
 	return s, nil
 }
