@@ -11,6 +11,7 @@ import (
 	"github.com/fargatectl/fargatectl/deploy"
 	"github.com/fargatectl/fargatectl/internal/manifest"
 	"github.com/fargatectl/fargatectl/internal/sandbox"
+	"github.com/fargatectl/fargatectl/internal/witness"
 )
 
 // A world is a sandbox on a bubble's clock: hours pass in milliseconds. Its requests are served in memory, with an
@@ -61,7 +62,7 @@ func (w *world) app(yaml string, env ...string) *App {
 	if region == "" {
 		region = "us-east-1"
 	}
-	return &App{Manifest: m, AWS: aws.Connect(w.Config(region)), Account: sandbox.Account, Region: region, Options: w.opts}
+	return &App{Manifest: m, AWS: aws.Connect(witness.Recorded(w.Config(region))), Account: sandbox.Account, Region: region, Options: w.opts}
 }
 
 // read makes the steps for a manifest and reads what is live.
