@@ -227,7 +227,7 @@ func TestRefusals(t *testing.T) {
 				in.DefaultActions[0].ForwardConfig.TargetGroups[0].TargetGroupArn = new("x")
 			}),
 			"ValidationError: A certificate must be specified for HTTPS listeners": listener(443, func(in *elb.CreateListenerInput) { in.Protocol = "HTTPS" }),
-			"SSLPolicyNotFound: SSL policy 'none' not found":                       listener(443, func(in *elb.CreateListenerInput) { https(in); in.SslPolicy = new("none") }),
+			"CertificateNotFound: Certificate 'arn:aws:acm":                        listener(443, https),
 		} {
 			code, words, _ := strings.Cut(want, ": ")
 			refused(t, err, code, words)
