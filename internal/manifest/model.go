@@ -191,6 +191,7 @@ type ALB struct {
 	Internal bool `yaml:"internal" default:"false"`
 	// HTTPS. True as soon as there is a domain or certificate_arn; needs one of them.
 	SSLCertificate bool `yaml:"ssl_certificate" default:"false"`
+	HTTPOnly       bool // the file says ssl_certificate: false, which is more than to leave it out
 	// A certificate of ACM in the region of the stack. Without it one is requested for domain.
 	CertificateARN string `yaml:"certificate_arn" is:"certificate"`
 	// The name of the API; also --domain.

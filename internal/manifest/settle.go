@@ -31,6 +31,8 @@ func (r *reading) settle() {
 	}
 	if !r.has(wordALB, "ssl_certificate") {
 		alb.SSLCertificate = alb.Domain != "" || alb.CertificateARN != ""
+	} else {
+		alb.HTTPOnly = !alb.SSLCertificate
 	}
 	if !r.has(wordALB, "health_check", "timeout") {
 		alb.HealthCheck.Timeout = min(alb.HealthCheck.Timeout, alb.HealthCheck.Interval-1)
