@@ -29,4 +29,10 @@ const (
 	taskStop       = 23 * time.Second // SIGTERM to STOPPED, at most
 	steadyNotice   = 5 * time.Second  // until ECS notices that a target is healthy
 	secretGone     = 10 * time.Second // a forced delete is asynchronous
+
+	eniDetach       = 5 * time.Second
+	connectTimeout  = 3 * time.Minute  // of a task without a way to AWS
+	aloneHealthy    = 40 * time.Second // a task without any health check counts as healthy (types.DeploymentConfiguration)
+	commandRuns     = 5 * time.Second  // a task of RunTask with a command of its own
+	tasksRemembered = time.Hour        // stopped ones
 )
