@@ -7,7 +7,9 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"path"
 	"reflect"
 	"strings"
 
@@ -35,12 +37,13 @@ func (q *request) decode(in reflect.Value) error {
 		return q.fromTree(in, fromCBOR(v))
 	case restXML:
 		return q.decodeREST(in)
+	default:
+		n, err := parseForm(q.form)
+		if err != nil {
+			return err
+		}
+		return q.fromForm(in, n)
 	}
-	n, err := parseForm(q.form)
-	if err != nil {
-		return err
-	}
-	return q.fromForm(in, n)
 }
 
 // decodeREST reads the XML body, then what path and query hold.
@@ -77,46 +80,62 @@ func (q *request) decodeREST(in reflect.Value) error {
 	return nil
 }
 
-// answer writes an output, which may be nothing.
-func (q *request) answer(w http.ResponseWriter, out reflect.Value) {
-	var b bytes.Buffer
-	switch q.protocol {
-	case awsJSON, rpcCBOR:
-		tree, _ := q.toTree(out).(map[string]any)
-		if tree == nil {
-			tree = map[string]any{}
-		}
-		if out.IsValid() {
-			q.emptyLists(out, func(f field) { tree[f.name] = []any{} })
-		}
-		q.writeTree(w, http.StatusOK, tree)
-		return
+// An answer is what goes back, whole.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a *answer) write(w http.ResponseWriter) {
+	maps.Copy(w.Header(), a.header)
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body) // the client is gone if this fails
+}
+
+// render makes the answer of an output, a pointer, which may be nil.
+func (q *request) render(output any) *answer {
+	out := reflect.Indirect(reflect.ValueOf(output))
+	if q.protocol != awsJSON && q.protocol != rpcCBOR {
+		return q.renderXML(out)
 	}
-	status := http.StatusOK
+	tree, _ := q.toTree(out).(map[string]any)
+	if tree == nil {
+		tree = map[string]any{}
+	}
+	if out.IsValid() {
+		q.emptyLists(out, func(f field) { tree[f.name] = []any{} })
+	}
+	return q.treeAnswer(http.StatusOK, tree)
+}
+
+func (q *request) renderXML(out reflect.Value) *answer {
+	a := xmlAnswer(http.StatusOK)
 	if q.route != nil {
-		status = max(status, q.route.status)
-		out = q.writeHeaders(w.Header(), out)
+		a.status = max(a.status, q.route.status)
+		out = q.moveHeaders(a.header, out)
 	}
-	fmt.Fprintf(&b, "<%sResponse xmlns=%q>", q.op, q.xmlns)
-	switch q.protocol {
-	case awsQuery:
-		fmt.Fprintf(&b, "<%sResult>", q.op)
-	case ec2Query:
-		fmt.Fprintf(&b, "<requestId>%s</requestId>", q.id)
+	before, after := "", ""
+	if q.protocol == ec2Query {
+		before = fmt.Sprintf("<requestId>%s</requestId>", q.id)
 	}
+	if q.protocol == awsQuery {
+		before = fmt.Sprintf("<%sResult>", q.op)
+		after = fmt.Sprintf("</%sResult><ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata>", q.op, q.id)
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "<%sResponse xmlns=%q>%s", q.op, q.xmlns, before)
 	if out.IsValid() {
 		q.toXML(&b, out, "")
 		q.emptyLists(out, func(f field) { fmt.Fprintf(&b, "<%s/>", f.name) })
 	}
-	if q.protocol == awsQuery {
-		fmt.Fprintf(&b, "</%sResult><ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata>", q.op, q.id)
-	}
-	fmt.Fprintf(&b, "</%sResponse>", q.op)
-	writeXML(w, status, b.Bytes())
+	fmt.Fprintf(&b, "%s</%sResponse>", after, q.op)
+	a.body = b.Bytes()
+	return a
 }
 
-// writeHeaders writes what a REST answer has in its headers, and returns what remains for the body.
-func (q *request) writeHeaders(h http.Header, out reflect.Value) reflect.Value {
+// moveHeaders sets what a REST answer has in its headers, and returns what remains for the body.
+func (q *request) moveHeaders(h http.Header, out reflect.Value) reflect.Value {
 	if !out.IsValid() || len(q.route.header) == 0 {
 		return out
 	}
@@ -141,46 +160,52 @@ func (c codec) emptyLists(out reflect.Value, yield func(field)) {
 	}
 }
 
-// fail writes an error with its code, its message and the further members that its type has.
-func (q *request) fail(w http.ResponseWriter, err error) {
+// fail makes the answer of an error: its code, its message and the further members that its type has.
+func (q *request) fail(err error) *answer {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		api = &smithy.GenericAPIError{Code: "InternalFailure", Message: err.Error(), Fault: smithy.FaultServer}
 	}
-	code, message, status := api.ErrorCode(), api.ErrorMessage(), q.status(err, api)
+	status := q.status(err, api)
 	if q.dialect == nil {
 		q.dialect = &dialect{}
 	}
-	w.Header().Set("X-Amzn-Errortype", code)
-	detail := reflect.Indirect(reflect.ValueOf(api))
-	if _, generic := api.(*smithy.GenericAPIError); generic || detail.Kind() != reflect.Struct {
-		detail = reflect.ValueOf(struct{}{})
-	}
-	tree, b := map[string]any{}, &bytes.Buffer{}
-	for _, f := range q.layout(detail.Type()) {
-		if v := detail.Field(f.index); f.goName != "Message" && f.goName != "ErrorCodeOverride" && !v.IsZero() {
-			if q.protocol == awsJSON || q.protocol == rpcCBOR {
-				tree[f.name] = q.toTree(v)
-			} else {
-				q.element(b, f.name, v, f.item)
+	tree, b := map[string]any{"__type": api.ErrorCode(), "message": api.ErrorMessage()}, &bytes.Buffer{}
+	isTree := q.protocol == awsJSON || q.protocol == rpcCBOR
+	if v := reflect.Indirect(reflect.ValueOf(api)); v.Kind() == reflect.Struct && path.Base(v.Type().PkgPath()) == "types" { // the SDK's
+		for _, f := range q.layout(v.Type()) {
+			switch fv := v.Field(f.index); {
+			case f.goName == "Message" || f.goName == "ErrorCodeOverride" || fv.IsZero():
+			case isTree:
+				tree[f.name] = q.toTree(fv)
+			default:
+				q.element(b, f.name, fv, f.item)
 			}
 		}
 	}
-	switch q.protocol {
-	case awsJSON, rpcCBOR:
-		tree["__type"], tree["message"] = code, message
-		q.writeTree(w, status, tree)
-	case ec2Query:
-		writeXML(w, status, fmt.Appendf(nil, "<Response><Errors><Error><Code>%s</Code><Message>%s</Message>%s</Error></Errors><RequestID>%s</RequestID></Response>",
-			escape(code), escape(message), b, q.id))
-	default:
-		who := "Sender"
-		if status >= http.StatusInternalServerError {
-			who = "Receiver"
-		}
-		writeXML(w, status, fmt.Appendf(nil, "<ErrorResponse xmlns=%q><Error><Type>%s</Type><Code>%s</Code><Message>%s</Message>%s</Error><RequestId>%s</RequestId></ErrorResponse>",
-			q.xmlns, who, escape(code), escape(message), b, q.id))
+	var a *answer
+	if isTree {
+		a = q.treeAnswer(status, tree)
+	} else {
+		a = q.xmlError(status, api, b)
 	}
+	a.header.Set("X-Amzn-Errortype", api.ErrorCode())
+	return a
+}
+
+func (q *request) xmlError(status int, api smithy.APIError, members *bytes.Buffer) *answer {
+	a := xmlAnswer(status)
+	detail := fmt.Sprintf("<Code>%s</Code><Message>%s</Message>%s", escape(api.ErrorCode()), escape(api.ErrorMessage()), members)
+	if q.protocol == ec2Query {
+		a.body = fmt.Appendf(nil, "<Response><Errors><Error>%s</Error></Errors><RequestID>%s</RequestID></Response>", detail, q.id)
+		return a
+	}
+	who := "Sender"
+	if status >= http.StatusInternalServerError {
+		who = "Receiver"
+	}
+	a.body = fmt.Appendf(nil, "<ErrorResponse xmlns=%q><Error><Type>%s</Type>%s</Error><RequestId>%s</RequestId></ErrorResponse>", q.xmlns, who, detail, q.id)
+	return a
 }
 
 // commonStatuses are those of the errors that all services have (docs.aws.amazon.com, "Common Errors").
@@ -221,28 +246,25 @@ func (q *request) malformed(err error) error {
 	return &smithy.GenericAPIError{Code: code, Message: err.Error()}
 }
 
-func (q *request) writeTree(w http.ResponseWriter, status int, tree any) {
-	var b []byte
+func (q *request) treeAnswer(status int, tree any) *answer {
+	a := &answer{status, http.Header{}, nil}
 	if q.protocol == rpcCBOR {
-		w.Header().Set("Content-Type", "application/cbor")
-		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
-		b = cbor.Encode(toCBOR(tree))
-	} else {
-		kind := "application/x-amz-json-1.1"
-		if strings.HasSuffix(q.Header.Get("Content-Type"), "json-1.0") {
-			kind = "application/x-amz-json-1.0"
-		}
-		w.Header().Set("Content-Type", kind)
-		b, _ = json.Marshal(tree) // toTree makes nothing that JSON lacks but NaN, which no service answers
+		a.header.Set("Content-Type", "application/cbor")
+		a.header.Set("Smithy-Protocol", "rpc-v2-cbor")
+		a.body = cbor.Encode(toCBOR(tree))
+		return a
 	}
-	w.WriteHeader(status)
-	_, _ = w.Write(b) // the client is gone if this fails
+	kind := "application/x-amz-json-1.1"
+	if strings.HasSuffix(q.Header.Get("Content-Type"), "json-1.0") {
+		kind = "application/x-amz-json-1.0"
+	}
+	a.header.Set("Content-Type", kind)
+	a.body, _ = json.Marshal(tree) // toTree makes nothing that JSON lacks but NaN, which no service answers
+	return a
 }
 
-func writeXML(w http.ResponseWriter, status int, b []byte) {
-	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
-	w.WriteHeader(status)
-	_, _ = w.Write(b)
+func xmlAnswer(status int) *answer {
+	return &answer{status, http.Header{"Content-Type": {"text/xml;charset=UTF-8"}}, nil}
 }
 
 // requestID makes a random UUID, as AWS's are.

@@ -47,8 +47,10 @@ var dialects = map[string]*dialect{
 	"sts": {protocol: awsQuery, target: "AWSSecurityTokenServiceV20110615", version: "2011-06-15", xmlns: "https://sts.amazonaws.com/doc/2011-06-15/", names: stsNames, statuses: stsStatuses},
 	"ec2": {protocol: ec2Query, target: "AmazonEC2", version: "2016-11-15", xmlns: "http://ec2.amazonaws.com/doc/2016-11-15/", names: ec2Names, statuses: ec2Statuses},
 	"iam": {protocol: awsQuery, target: "AWSIdentityManagementV20100508", version: "2010-05-08", xmlns: "https://iam.amazonaws.com/doc/2010-05-08/", names: iamNames, statuses: iamStatuses},
-	"elasticloadbalancing": {protocol: awsQuery, target: "ElasticLoadBalancing_v10", version: "2015-12-01", xmlns: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
-		names: elasticloadbalancingNames, statuses: elasticloadbalancingStatuses},
+	"elasticloadbalancing": {
+		protocol: awsQuery, target: "ElasticLoadBalancing_v10", version: "2015-12-01", xmlns: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
+		names: elasticloadbalancingNames, statuses: elasticloadbalancingStatuses,
+	},
 	"ecs":                     {target: "AmazonEC2ContainerServiceV20141113", lower: true, names: ecsNames, statuses: ecsStatuses},
 	"ecr":                     {target: "AmazonEC2ContainerRegistry_V20150921", lower: true, names: ecrNames, statuses: ecrStatuses},
 	"logs":                    {target: "Logs_20140328", lower: true, names: logsNames, statuses: logsStatuses},

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -97,9 +98,7 @@ func (q *request) readForm() error {
 		return nil
 	}
 	form, err := url.ParseQuery(string(q.body))
-	for k, v := range form {
-		q.form[k] = v
-	}
+	maps.Copy(q.form, form)
 	return err
 }
 

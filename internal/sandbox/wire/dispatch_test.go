@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -200,7 +201,7 @@ func TestDispatch(t *testing.T) {
 		"an escaped path":       {"GET", "/2013-04-01/hostedzone/%2Fhostedzone%2FZ3", "", nil, 404, "no zone /hostedzone/Z3"},
 		"an element of no list": {"GET", "/2013-04-01/hostedzone/Z2/rrset/x", "", nil, 400, "GET /2013-04-01/hostedzone/Z2/rrset/x"},
 	} {
-		r := httptest.NewRequest(c.method, c.url, strings.NewReader(c.body))
+		r := httptest.NewRequestWithContext(t.Context(), c.method, c.url, strings.NewReader(c.body))
 		for _, kv := range c.headers {
 			r.Header.Set(kv[0], kv[1])
 		}
@@ -222,10 +223,22 @@ func TestStatus(t *testing.T) {
 		service, code string
 		want          int
 	}{
-		{"iam", "NoSuchEntity", 404}, {"iam", "EntityAlreadyExists", 409}, {"iam", "DeleteConflict", 409}, {"iam", "MalformedPolicyDocument", 400},
-		{"route53", "NoSuchHostedZone", 404}, {"route53", "InvalidChangeBatch", 400}, {"ec2", "InvalidVpcID.NotFound", 400}, {"ec2", "RequestLimitExceeded", 503},
-		{"ecs", "AccessDeniedException", 403}, {"ecs", "ClusterNotFoundException", 400}, {"ecs", "ThrottlingException", 400}, {"ecs", "ServerException", 500},
-		{"ecs", "InternalFailure", 500}, {"sts", "ServiceUnavailable", 503}, {"sts", "ExpiredToken", 403}, {"elasticloadbalancing", "LoadBalancerNotFound", 400},
+		{"iam", "NoSuchEntity", 404},
+		{"iam", "EntityAlreadyExists", 409},
+		{"iam", "DeleteConflict", 409},
+		{"iam", "MalformedPolicyDocument", 400},
+		{"route53", "NoSuchHostedZone", 404},
+		{"route53", "InvalidChangeBatch", 400},
+		{"ec2", "InvalidVpcID.NotFound", 400},
+		{"ec2", "RequestLimitExceeded", 503},
+		{"ecs", "AccessDeniedException", 403},
+		{"ecs", "ClusterNotFoundException", 400},
+		{"ecs", "ThrottlingException", 400},
+		{"ecs", "ServerException", 500},
+		{"ecs", "InternalFailure", 500},
+		{"sts", "ServiceUnavailable", 503},
+		{"sts", "ExpiredToken", 403},
+		{"elasticloadbalancing", "LoadBalancerNotFound", 400},
 	} {
 		q := request{codec: codec{dialects[c.service], awsJSON}}
 		if err := (&smithy.GenericAPIError{Code: c.code}); q.status(err, err) != c.want {
@@ -269,6 +282,44 @@ func TestHandlerRefuses(t *testing.T) {
 	}
 }
 
+// TestState: what an operation returns may be part of a service's state, which the next call changes. The race
+// detector looks on.
+func TestState(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	out := &ecs.ListClustersOutput{ClusterArns: []string{""}}
+	svc := Service{"ecs", operations{"ListClusters": {reflect.TypeFor[ecs.ListClustersInput](), func(context.Context, any) (any, error) {
+		out.ClusterArns[0] += "x"
+		return out, nil
+	}}}}
+	h := Handler([]Service{svc}, func(ctx context.Context, c *Call, do func(context.Context) (any, error)) (any, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		out, err := do(ctx)
+		if c.AccessKey == "other" {
+			return &ecs.ListClustersOutput{ClusterArns: []string{"of around"}}, nil
+		}
+		return out, err
+	})
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			r := httptest.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader("{}"))
+			r.Header.Set("X-Amz-Target", "AmazonEC2ContainerServiceV20141113.ListClusters")
+			want := `{"clusterArns":["x`
+			if i%2 == 1 {
+				r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=other/20250101/x/ecs/aws4_request")
+				want = `{"clusterArns":["of around"]}`
+			}
+			w := httptest.NewRecorder()
+			if h.ServeHTTP(w, r); !strings.HasPrefix(w.Body.String(), want) {
+				t.Errorf("%s, want %s", w.Body, want)
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // TestZeros: AWS answers numbers and flags that are zero and lists that are empty; boto3 looks into them unasked.
 func TestZeros(t *testing.T) {
 	t.Parallel()
@@ -278,9 +329,10 @@ func TestZeros(t *testing.T) {
 	for want, out := range map[string]any{
 		`{"failures":[],"services":[]}`: &ecs.DescribeServicesOutput{},
 		`{"failures":[],"services":[{"desiredCount":0,"enableECSManagedTags":false,"enableExecuteCommand":false,"pendingCount":0,"runningCount":0}]}`: &ecs.DescribeServicesOutput{
-			Services: []ecstypes.Service{{}}},
+			Services: []ecstypes.Service{{}},
+		},
 	} {
-		r := httptest.NewRequest("POST", "/", strings.NewReader("{}"))
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader("{}"))
 		r.Header.Set("X-Amz-Target", "AmazonEC2ContainerServiceV20141113.DescribeServices")
 		w := httptest.NewRecorder()
 		Handler([]Service{one(out)}, nil).ServeHTTP(w, r)

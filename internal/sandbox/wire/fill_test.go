@@ -3,6 +3,8 @@ package wire
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"reflect"
 	"slices"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
@@ -43,9 +46,21 @@ var clients = map[string]func(aws.Config) any{
 	"tagging":                 func(c aws.Config) any { return resourcegroupstaggingapi.NewFromConfig(c) },
 }
 
+// client sends requests without the WriteTo of their bodies. smithy-go's is the io.EOF of a body that is closed, where
+// io.Copy wants nil: a server that answers a request of more than 4 KiB before net/http has looked for more of its body
+// gets its connection closed, and the SDK tries again. Seen in 11 of 600 runs of TestRoundTrip; no real AWS is so fast.
+type client struct{ *awshttp.BuildableClient }
+
+func (c client) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return c.BuildableClient.Do(r)
+}
+
 func config(url string) aws.Config {
 	return aws.Config{
-		Region: "eu-west-1", BaseEndpoint: &url, RetryMaxAttempts: 1,
+		Region: "eu-west-1", BaseEndpoint: &url, RetryMaxAttempts: 1, HTTPClient: client{awshttp.NewBuildableClient()},
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "b", ""),
 	}
 }
@@ -184,33 +199,26 @@ func same(t testing.TB, path string, got, want reflect.Value) {
 			t.Errorf("%s: %s, want %s", path, a, b)
 		}
 	case got.Kind() == reflect.Interface || got.Kind() == reflect.Pointer:
-		if got.IsNil() || want.IsNil() {
-			if got.IsNil() != want.IsNil() {
-				t.Errorf("%s: nil %v, want nil %v", path, got.IsNil(), want.IsNil())
-			}
-			return
+		if !got.IsNil() && !want.IsNil() {
+			same(t, path, got.Elem(), want.Elem())
+		} else if got.IsNil() != want.IsNil() {
+			t.Errorf("%s: nil %v, want nil %v", path, got.IsNil(), want.IsNil())
 		}
-		same(t, path, got.Elem(), want.Elem())
 	case got.Type() == timeType:
-		if !got.Interface().(time.Time).Equal(want.Interface().(time.Time)) {
+		if at := got.Interface().(time.Time); !at.Equal(want.Interface().(time.Time)) {
 			t.Errorf("%s: %v, want %v", path, got, want)
 		}
 	case got.Kind() == reflect.Struct:
 		for _, f := range keeping.layout(got.Type()) {
 			same(t, path+"."+f.goName, got.Field(f.index), want.Field(f.index))
 		}
+	case got.Kind() == reflect.Slice && got.Len() != want.Len(), got.Kind() == reflect.Map && got.Len() != want.Len():
+		t.Errorf("%s (%s): %d elements, want %d", path, got.Type(), got.Len(), want.Len())
 	case got.Kind() == reflect.Slice && !isBlob(got.Type()):
-		if got.Len() != want.Len() {
-			t.Errorf("%s (%s): %d elements, want %d", path, got.Type(), got.Len(), want.Len())
-			return
-		}
 		for i := range got.Len() {
 			same(t, path+"[]", got.Index(i), want.Index(i))
 		}
 	case got.Kind() == reflect.Map:
-		if got.Len() != want.Len() {
-			t.Errorf("%s: %d keys, want %d", path, got.Len(), want.Len())
-		}
 		for k, e := range want.Seq2() {
 			same(t, path+"["+k.String()+"]", got.MapIndex(k), e)
 		}

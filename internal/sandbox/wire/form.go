@@ -51,17 +51,7 @@ func (c codec) fromForm(v reflect.Value, n *formNode) error {
 		v.Set(reflect.New(t.Elem()))
 		return c.fromForm(v.Elem(), n)
 	case t.Kind() == reflect.Struct && t != timeType:
-		for _, f := range c.layout(t) {
-			for _, name := range f.in {
-				if kid := n.kids[name]; kid != nil {
-					if err := c.fromForm(v.Field(f.index), kid); err != nil {
-						return fmt.Errorf("%s: %w", name, err)
-					}
-					break
-				}
-			}
-		}
-		return nil
+		return c.structFromForm(v, n)
 	case t.Kind() == reflect.Interface:
 		for _, m := range members(t) {
 			if kid := n.kids[c.member(t, m)]; kid != nil {
@@ -74,20 +64,37 @@ func (c codec) fromForm(v reflect.Value, n *formNode) error {
 	case t.Kind() == reflect.Map:
 		return c.mapFromForm(v, n.kids["entry"])
 	case t.Kind() == reflect.Slice && !isBlob(t):
-		if kid := n.kids["member"]; kid != nil && c.protocol != ec2Query {
-			n = kid
-		}
-		v.Set(reflect.MakeSlice(t, 0, len(n.kids))) // A= is the empty list
-		for _, kid := range n.numbered() {
-			e := reflect.New(t.Elem()).Elem()
-			if err := c.fromForm(e, kid); err != nil {
-				return err
-			}
-			v.Set(reflect.Append(v, e))
-		}
-		return nil
+		return c.listFromForm(v, n)
 	}
 	return setScalar(v, text(n.text))
+}
+
+func (c codec) structFromForm(v reflect.Value, n *formNode) error {
+	for _, f := range c.layout(v.Type()) {
+		i := slices.IndexFunc(f.in, func(name string) bool { return n.kids[name] != nil })
+		if i < 0 {
+			continue
+		}
+		if err := c.fromForm(v.Field(f.index), n.kids[f.in[i]]); err != nil {
+			return fmt.Errorf("%s: %w", f.in[i], err)
+		}
+	}
+	return nil
+}
+
+func (c codec) listFromForm(v reflect.Value, n *formNode) error {
+	if kid := n.kids["member"]; kid != nil && c.protocol != ec2Query {
+		n = kid
+	}
+	v.Set(reflect.MakeSlice(v.Type(), 0, len(n.kids))) // A= is the empty list
+	for _, kid := range n.numbered() {
+		e := reflect.New(v.Type().Elem()).Elem()
+		if err := c.fromForm(e, kid); err != nil {
+			return err
+		}
+		v.Set(reflect.Append(v, e))
+	}
+	return nil
 }
 
 func (c codec) mapFromForm(v reflect.Value, n *formNode) error {

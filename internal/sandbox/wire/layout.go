@@ -38,15 +38,18 @@ func (c codec) layout(t reflect.Type) []field {
 	var fs []field
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if f.Name == "ResultMetadata" || !f.IsExported() && !(f.Anonymous && f.Type.Kind() == reflect.Struct) {
+		embedded := f.Anonymous && f.Type.Kind() == reflect.Struct
+		if f.Name == "ResultMetadata" || !f.IsExported() && !embedded {
 			continue
 		}
-		if f.Anonymous && (c.protocol != kept || f.Type.Kind() == reflect.Struct && f.Type.NumField() == 0) { // noSmithyDocumentSerde
+		if f.Anonymous && (c.protocol != kept || embedded && f.Type.NumField() == 0) { // noSmithyDocumentSerde
 			continue
 		}
 		kind := f.Type.Kind()
-		fs = append(fs, field{i, f.Name, c.name(t, f), c.inNames(t, f), c.item(t, f),
-			c.protocol != kept && (kind == reflect.Bool || kind == reflect.Int32 || kind == reflect.Int64)})
+		fs = append(fs, field{
+			i, f.Name, c.name(t, f), c.inNames(t, f), c.item(t, f),
+			c.protocol != kept && (kind == reflect.Bool || kind == reflect.Int32 || kind == reflect.Int64),
+		})
 	}
 	c.layouts.Store(layoutKey{t, c.protocol}, fs)
 	return fs

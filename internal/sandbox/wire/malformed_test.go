@@ -15,8 +15,8 @@ import (
 // A sample is a request of one protocol with a body to spoil.
 type sample struct{ method, path, kind, target, body string }
 
-func (s sample) send(h http.Handler) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(s.method, s.path, strings.NewReader(s.body))
+func (s sample) send(t testing.TB, h http.Handler) *httptest.ResponseRecorder {
+	r := httptest.NewRequestWithContext(t.Context(), s.method, s.path, strings.NewReader(s.body))
 	r.Header.Set("Content-Type", s.kind)
 	switch s.kind {
 	case "application/cbor":
@@ -80,7 +80,7 @@ func TestMalformed(t *testing.T) {
 		"deep CBOR":              {cborSample("CreateCluster", strings.Repeat("\x81", deep)), "SerializationException"},
 		"a CBOR list":            {cborSample("CreateCluster", "\x80"), "a list can not be converted"},
 	} {
-		w := c.send(h)
+		w := c.send(t, h)
 		if c.want == "" {
 			if w.Code != 200 {
 				t.Errorf("%s: %d %s", name, w.Code, w.Body)
@@ -90,7 +90,7 @@ func TestMalformed(t *testing.T) {
 		}
 	}
 	large := jsonSample("CreateCluster", `{"clusterName":"`+strings.Repeat("a", maxBody)+`"}`)
-	if w := large.send(h); w.Code != 400 || !strings.Contains(w.Body.String(), "request body too large") {
+	if w := large.send(t, h); w.Code != 400 || !strings.Contains(w.Body.String(), "request body too large") {
 		t.Errorf("%d %.200s", w.Code, w.Body)
 	}
 }
@@ -107,7 +107,7 @@ func TestGzip(t *testing.T) {
 		"no":    {"{}", "SerializationException"},
 		"bomb":  {zipped(strings.Repeat(" ", maxBody+1)), "bytes unpacked"},
 	} {
-		r := httptest.NewRequest("POST", "/", strings.NewReader(c.body))
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader(c.body))
 		r.Header.Set("X-Amz-Target", "AmazonEC2ContainerServiceV20141113.ListClusters")
 		r.Header.Set("Content-Encoding", "gzip")
 		w := httptest.NewRecorder()
@@ -126,14 +126,14 @@ func zipped(s string) string {
 }
 
 // fuzz spoils the bodies of requests; whatever they are, the answer is an output or an error of the client's.
-func fuzz(f *testing.F, make func(op, body string) sample, ops []string, seeds ...string) {
+func fuzz(f *testing.F, request func(op, body string) sample, ops []string, seeds ...string) {
 	h := quiet(f)
 	for i, s := range seeds {
 		f.Add(uint16(i), s)
 	}
 	slices.Sort(ops)
 	f.Fuzz(func(t *testing.T, op uint16, body string) {
-		if w := make(ops[int(op)%len(ops)], body).send(h); w.Code >= 500 {
+		if w := request(ops[int(op)%len(ops)], body).send(t, h); w.Code >= 500 {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	})
@@ -174,7 +174,7 @@ func FuzzDispatch(f *testing.F) {
 	f.Add("GET", "/?Action=DescribeVpcs&X-Amz-Credential=A%2F20250101%2Fus-east-1%2Fec2%2Faws4_request", "", "", "", "")
 	f.Add("POST", "/service/x/operation/y", "", "", "", "")
 	f.Fuzz(func(t *testing.T, method, url, auth, target, kind, body string) {
-		r, err := http.NewRequest(method, "http://localhost", strings.NewReader(body))
+		r, err := http.NewRequestWithContext(t.Context(), method, "http://localhost", strings.NewReader(body))
 		if err != nil {
 			return
 		}

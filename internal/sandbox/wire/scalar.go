@@ -37,14 +37,14 @@ func setScalar(v reflect.Value, x any) error {
 	case isText(t):
 		return setText(v, x)
 	}
-	switch kind := t.Kind(); {
-	case kind == reflect.String:
+	switch t.Kind() {
+	case reflect.String:
 		s, ok := str(x)
 		if !ok {
 			return wrong(t, x)
 		}
 		v.SetString(s)
-	case kind == reflect.Bool:
+	case reflect.Bool:
 		b, ok := x.(bool)
 		if s, isText := x.(text); isText {
 			b, ok = strings.EqualFold(string(s), "true"), strings.EqualFold(string(s), "true") || strings.EqualFold(string(s), "false")

@@ -58,11 +58,12 @@ func (c codec) toTree(v reflect.Value) any {
 			s[i] = c.toTree(v.Index(i))
 		}
 		return s
+	default:
+		if c.protocol == kept {
+			return keptScalar(v)
+		}
+		return v.Interface()
 	}
-	if c.protocol == kept {
-		return keptScalar(v)
-	}
-	return v.Interface()
 }
 
 func (c codec) time(t time.Time) any {
@@ -156,8 +157,9 @@ func (c codec) fromTree(v reflect.Value, tree any) error {
 		return c.fromMap(v, tree)
 	case reflect.Slice, reflect.Array:
 		return c.fromList(v, tree)
+	default:
+		return setScalar(v, tree)
 	}
-	return setScalar(v, tree)
 }
 
 func (c codec) fromMap(v reflect.Value, tree any) error {

@@ -47,7 +47,8 @@ type Call struct {
 //
 // An error answers with its code and message if it is a smithy.APIError, else as InternalFailure; its HTTP status is
 // AWS's for the code, unless it has a method HTTPStatusCode() int. A panic is an InternalFailure too, except
-// http.ErrAbortHandler, which cuts the connection as it does elsewhere.
+// http.ErrAbortHandler, which cuts the connection as it does elsewhere. What an operation returns is not read after do
+// has returned: it may be part of the service's state.
 //
 // Handler panics if a service is unknown or has an operation whose names nobody checked (testdata/operations.txt).
 func Handler(services []Service, around func(ctx context.Context, c *Call, do func(context.Context) (any, error)) (any, error)) http.Handler {
@@ -99,7 +100,7 @@ func methods(service string, impl any) operations {
 		}
 		ops[m.Name] = operation{t.In(1).Elem(), func(ctx context.Context, in any) (any, error) {
 			out := mv.Call([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(in)})
-			err, _ := out[1].Interface().(error)
+			err, _ := reflect.TypeAssert[error](out[1])
 			return out[0].Interface(), err
 		}}
 	}
@@ -117,43 +118,53 @@ const maxBody = 32 << 20
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := &request{Request: r, id: requestID()}
 	w.Header().Set("x-amzn-RequestId", q.id)
-	if err := s.serve(w, q); err != nil {
-		q.fail(w, err)
+	a, err := s.serve(r.Context(), w, q)
+	if err != nil {
+		a = q.fail(err)
 	}
+	a.write(w)
 }
 
-// serve answers the request, or returns the error to answer with.
-func (s *server) serve(w http.ResponseWriter, q *request) (err error) {
+// serve makes the answer of a request, or the error to answer with.
+func (s *server) serve(ctx context.Context, w http.ResponseWriter, q *request) (a *answer, err error) {
 	defer q.caught(&err)
 	if q.body, err = readBody(w, q.Request); err != nil {
-		return &smithy.GenericAPIError{Code: "SerializationException", Message: err.Error()}
+		return nil, &smithy.GenericAPIError{Code: "SerializationException", Message: err.Error()}
 	}
-	if err := s.dispatch(q); err != nil {
-		return err
+	if err = s.dispatch(q); err != nil {
+		return nil, err
 	}
 	op, ok := s.services[q.service][q.op]
 	if !ok {
-		return notImplemented(q.service, q.op)
+		return nil, notImplemented(q.service, q.op)
 	}
 	in := reflect.New(op.in)
-	if err := q.decode(in.Elem()); err != nil {
-		return q.malformed(err)
+	if err = q.decode(in.Elem()); err != nil {
+		return nil, q.malformed(err)
 	}
-	out, err := s.call(q, op, in.Interface())
-	if err == nil {
-		q.answer(w, reflect.Indirect(reflect.ValueOf(out)))
-	}
-	return err
+	return s.call(ctx, q, op, in.Interface())
 }
 
-// call makes the call. A panic in the operation is an error to around, too.
-func (s *server) call(q *request, op operation, in any) (any, error) {
+// call makes the call. A panic in the operation is an error to around, too. The output is rendered before do returns,
+// under what lock around has: it may share memory with the service.
+func (s *server) call(ctx context.Context, q *request, op operation, in any) (*answer, error) {
 	c := &Call{Service: q.service, Op: q.op, Region: q.scope.region, AccessKey: q.scope.accessKey, Input: in, Host: q.Host}
-	ctx := context.WithValue(q.Context(), callKey{}, c)
-	return s.around(ctx, c, func(ctx context.Context) (out any, err error) {
+	var done any
+	var a *answer
+	out, err := s.around(context.WithValue(ctx, callKey{}, c), c, func(ctx context.Context) (out any, err error) {
 		defer q.caught(&err)
-		return op.do(ctx, in)
+		if out, err = op.do(ctx, in); err == nil {
+			done, a = out, q.render(out)
+		}
+		return out, err
 	})
+	if err != nil {
+		return nil, err
+	}
+	if a == nil || out != done {
+		a = q.render(out)
+	}
+	return a, nil
 }
 
 // caught makes an error of a panic, when deferred.
@@ -184,6 +195,9 @@ func origin() string {
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.Body == nil { // a transport in memory may leave it so
+		return nil, nil
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil || r.Header.Get("Content-Encoding") != "gzip" {
 		return body, err

@@ -97,13 +97,14 @@ func roundTrip(t *testing.T, method reflect.Value, tr *trip, f *filler) int {
 	f.fill(want.Elem(), "")
 	tr.answer, tr.err = want.Interface(), nil
 	out := method.Call([]reflect.Value{reflect.ValueOf(t.Context()), in})
-	if err, _ := out[1].Interface().(error); err != nil {
+	if err, _ := reflect.TypeAssert[error](out[1]); err != nil {
 		t.Fatal(err)
 	}
 	same(t, "in", reflect.ValueOf(tr.got), in)
 	same(t, "out", out[0], want)
 	tr.err = &smithy.GenericAPIError{Code: "SomethingException", Message: "not <so>"}
-	err, _ := method.Call([]reflect.Value{reflect.ValueOf(t.Context()), in})[1].Interface().(error)
+	out = method.Call([]reflect.Value{reflect.ValueOf(t.Context()), in})
+	err, _ := reflect.TypeAssert[error](out[1])
 	if api := smithy.APIError(nil); !errors.As(err, &api) || api.ErrorCode() != "SomethingException" || api.ErrorMessage() != "not <so>" {
 		t.Error("error:", err)
 	}
