@@ -52,8 +52,9 @@ func (o Out[T]) String() string {
 		return "(known after apply)"
 	case none:
 		return "none"
+	default:
+		return fmt.Sprint(o.v)
 	}
-	return fmt.Sprint(o.v)
 }
 
 // A Field is one difference. From and To are printed as they are; the zero Field is no difference.

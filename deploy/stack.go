@@ -35,7 +35,7 @@ func New(notify func(Event), steps ...Step) (*Stack, error) {
 			if !f.IsExported() || f.Anonymous || !f.Type.Implements(reflect.TypeFor[Step]()) {
 				continue
 			}
-			need, _ := v.Field(i).Interface().(Step)
+			need, _ := reflect.TypeAssert[Step](v.Field(i))
 			if v.Field(i).IsNil() || !seen[need] {
 				return nil, fmt.Errorf("step %s needs %s, which does not come before it", st.Name(), f.Name)
 			}

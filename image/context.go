@@ -52,8 +52,10 @@ func (c *buildContext) read() error {
 	case errors.Is(err, fs.ErrNotExist):
 		return &Error{What: fmt.Sprintf("there is no %s in %s", c.dockerfile, c.root.Name()), Ways: "`build: {dockerfile: PATH}` is a path in the context's folder"}
 	case err != nil:
-		return &Error{What: fmt.Sprintf("%s does not lie in the context's folder %s", c.dockerfile, c.root.Name()),
-			Ways: "move it there, or widen `context:`", Err: err}
+		return &Error{
+			What: fmt.Sprintf("%s does not lie in the context's folder %s", c.dockerfile, c.root.Name()),
+			Ways: "move it there, or widen `context:`", Err: err,
+		}
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s is not a file", c.dockerfile)
 	}
@@ -230,7 +232,7 @@ func (s Spec) hashDocker(h inputs) error {
 		if header.Typeflag != tar.TypeReg {
 			return nil
 		}
-		return c.open(e.name, func(f io.Reader) error { return h.content(f) })
+		return c.open(e.name, h.content)
 	})
 	return errors.Join(err, c.close())
 }

@@ -58,8 +58,10 @@ func TestContextIgnores(t *testing.T) {
 		"Dockerfile": "FROM scratch\n", "app.go": "", "app_test.go": "", "docs/a.md": "", "docs/deep/b.md": "", "docs/deep/c.txt": "",
 		"fargatectl.yaml": "", ".git/HEAD": "", ".fargatectl/sandbox/x": "", "sub/.git/HEAD": "", "build/Dockerfile.dev": "FROM scratch\n",
 	}
-	everything := []string{"Dockerfile", "app.go", "app_test.go", "build/", "build/Dockerfile.dev", "docs/", "docs/a.md", "docs/deep/",
-		"docs/deep/b.md", "docs/deep/c.txt", "sub/", "sub/.git/", "sub/.git/HEAD"}
+	everything := []string{
+		"Dockerfile", "app.go", "app_test.go", "build/", "build/Dockerfile.dev", "docs/", "docs/a.md", "docs/deep/",
+		"docs/deep/b.md", "docs/deep/c.txt", "sub/", "sub/.git/", "sub/.git/HEAD",
+	}
 	without := func(names ...string) []string {
 		return slices.DeleteFunc(slices.Clone(everything), func(n string) bool { return slices.Contains(names, n) })
 	}
@@ -79,8 +81,11 @@ func TestContextIgnores(t *testing.T) {
 		"all but one":    {map[string]string{".dockerignore": "*\n!app.go"}, "", []string{"Dockerfile", "app.go"}},
 		"never back":     {map[string]string{".dockerignore": "*\n!.git\n!.fargatectl\n!fargatectl.yaml"}, "", []string{"Dockerfile"}},
 		"the Dockerfile": {map[string]string{".dockerignore": "*"}, "build/Dockerfile.dev", []string{"build/", "build/Dockerfile.dev"}},
-		"its own file": {map[string]string{".dockerignore": "*", "Dockerfile.dockerignore": "docs\nsub\nbuild\n*dockerignore"}, "",
-			[]string{"Dockerfile", "app.go", "app_test.go"}},
+		"its own file": {
+			map[string]string{".dockerignore": "*", "Dockerfile.dockerignore": "docs\nsub\nbuild\n*dockerignore"},
+			"",
+			[]string{"Dockerfile", "app.go", "app_test.go"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -155,7 +160,7 @@ func mkfifo(t *testing.T, path string) {
 
 func TestContextRefusesWhatNoImageHolds(t *testing.T) {
 	t.Parallel()
-	short, err := os.MkdirTemp("/tmp", "ctx") // a socket's path has at most 108 bytes
+	short, err := os.MkdirTemp("/tmp", "ctx") //nolint:usetesting // a socket's path has at most 108 bytes
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func Detect(dir string) (Spec, error) {
 // mains lists the first main packages below dir, as they would be written in a manifest. It serves an error's hint alone,
 // so that whatever goes wrong with it (no go tool, no module, too slow) is an empty list.
 func mains(dir string) []string {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second) //nolint:forbidigo // three seconds, for a hint
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", "list", "-e", "-find", "-f", `{{if eq .Name "main"}}{{.Dir}}{{end}}`, "./...")
 	cmd.Dir, cmd.Env = dir, Spec{}.goEnv()

@@ -75,8 +75,10 @@ func save(t *testing.T, file, arch string, broken bool) []byte {
 			t.Fatal(err)
 		}
 	}
-	config := map[string]any{"os": "linux", "architecture": arch, "moby.buildkit.buildinfo": "kept as it is",
-		"config": map[string]any{"User": "1000", "Env": []string{"A=b"}}}
+	config := map[string]any{
+		"os": "linux", "architecture": arch, "moby.buildkit.buildinfo": "kept as it is",
+		"config": map[string]any{"User": "1000", "Env": []string{"A=b"}},
+	}
 	var ids []v1.Hash
 	var names []string
 	for i := range 3 {
@@ -218,8 +220,10 @@ func TestDockerErrors(t *testing.T) {
 		"no engine":   {env: map[string]string{"FAKE_SERVER": "", "DOCKER_HOST": "tcp://x:1"}, what: "no way to build Dockerfile on this machine: docker is there, but no engine answers at tcp://x:1", hint: "`build: {go: PACKAGE}`"},
 		"no docker":   {env: map[string]string{"PATH": "/nowhere"}, what: "no way to build Dockerfile on this machine: docker is not installed", hint: "--image"},
 		"build fails": {env: map[string]string{"FAKE_FAILS": "1"}, what: "docker build Dockerfile: exit status 1\n#12 building\n"},
-		"other platform": {prepare: func(_, fake string) { save(t, filepath.Join(fake, "saved.tar"), "arm64", false) },
-			what: "the image is linux/arm64, the service runs on linux/amd64", hint: "build for linux/amd64"},
+		"other platform": {
+			prepare: func(_, fake string) { save(t, filepath.Join(fake, "saved.tar"), "arm64", false) },
+			what:    "the image is linux/arm64, the service runs on linux/amd64", hint: "build for linux/amd64",
+		},
 		"broken layer":  {prepare: func(_, fake string) { save(t, filepath.Join(fake, "saved.tar"), "amd64", true) }, what: "a layer that docker saved is sha256:"},
 		"nothing saved": {prepare: func(_, fake string) { write(t, fake, map[string]string{"saved.tar": ""}) }, what: "what docker saved: "},
 		"unreadable":    {prepare: func(dir, _ string) { mkfifo(t, filepath.Join(dir, "pipe")) }, what: "build context: pipe is a named pipe"},

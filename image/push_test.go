@@ -248,12 +248,18 @@ func TestPushErrors(t *testing.T) {
 		kind         error
 		want         string
 	}{
-		"no permission": {"POST", "/blobs/uploads/", 403, "DENIED", "User: x is not authorized to perform: ecr:InitiateLayerUpload", ErrDenied,
-			"push to " + repo + ": denied: User: x is not authorized to perform: ecr:InitiateLayerUpload"},
-		"no repository": {"POST", "/blobs/uploads/", 404, "NAME_UNKNOWN", "The repository with name 'app' does not exist", ErrNotFound,
-			"push to " + repo + ": not found: The repository with name 'app' does not exist"},
-		"immutable tag": {"PUT", "/manifests/one", 400, "TAG_INVALID", "The image tag 'one' already exists in the 'app' repository and cannot be overwritten because the tag is immutable.", ErrTagTaken,
-			"push to " + repo + ": tag exists with another digest: The image tag 'one' already exists"},
+		"no permission": {
+			"POST", "/blobs/uploads/", 403, "DENIED", "User: x is not authorized to perform: ecr:InitiateLayerUpload", ErrDenied,
+			"push to " + repo + ": denied: User: x is not authorized to perform: ecr:InitiateLayerUpload",
+		},
+		"no repository": {
+			"POST", "/blobs/uploads/", 404, "NAME_UNKNOWN", "The repository with name 'app' does not exist", ErrNotFound,
+			"push to " + repo + ": not found: The repository with name 'app' does not exist",
+		},
+		"immutable tag": {
+			"PUT", "/manifests/one", 400, "TAG_INVALID", "The image tag 'one' already exists in the 'app' repository and cannot be overwritten because the tag is immutable.", ErrTagTaken,
+			"push to " + repo + ": tag exists with another digest: The image tag 'one' already exists",
+		},
 		"down for good":  {"PATCH", "/blobs/uploads/", 503, "", "", ErrUnreachable, "push to " + repo + ": registry can't be reached: 503 Service Unavailable"},
 		"something else": {"PUT", "/manifests/", 400, "MANIFEST_INVALID", "no", nil, "push to " + repo + ": registry refused: MANIFEST_INVALID no"},
 	} {

@@ -54,7 +54,7 @@ func TestFollow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const n = 20000
-		r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test's dice
+		r := rand.New(rand.NewPCG(1, 2))
 		began := time.Now()
 		c := &cloud{page: 1000}
 		for i := range n {

@@ -47,7 +47,7 @@ func node(v reflect.Value) (any, bool) {
 func set(v reflect.Value) any {
 	switch v.Kind() {
 	case reflect.Struct:
-		if t, ok := v.Interface().(time.Time); ok {
+		if t, ok := reflect.TypeAssert[time.Time](v); ok {
 			return map[string]any{"$time": t.Format(time.RFC3339Nano)}
 		}
 		return members(v)
@@ -89,7 +89,7 @@ func members(v reflect.Value) map[string]any {
 
 // union is the one member that a union holds: *types.PolicyMemberName{Value: …} is {"Name": …}.
 func union(v reflect.Value) any {
-	if _, ok := v.Interface().(document.Marshaler); ok {
+	if _, ok := reflect.TypeAssert[document.Marshaler](v); ok {
 		return map[string]any{"$document": true}
 	}
 	if v.Kind() == reflect.Pointer && !v.IsNil() {
