@@ -16,8 +16,8 @@ import (
 // service is a service with all that the scheduler knows of it. Its Deployments are the live ones, the primary first.
 type service struct {
 	types.Service
-	Request    *ecs.CreateServiceInput // what made it: the same token and request again returns it
-	Rollouts   []*rollout              // its service deployments, newest first
+	Request    string     // what made it, as text: the same token and request again returns it
+	Rollouts   []*rollout // its service deployments, newest first
 	Revisions  map[string]*types.ServiceRevision
 	Live       map[string]*live // by id of the deployment
 	Completed  string           // id of the deployment that a rollback returns to
@@ -90,12 +90,12 @@ func (s *ecsService) CreateService(ctx context.Context, in *ecs.CreateServiceInp
 		switch {
 		case *old.Status == "DRAINING":
 			return nil, invalid("Unable to Start a service that is still Draining.")
-		case in.ClientToken != nil && reflect.DeepEqual(in, old.Request):
+		case in.ClientToken != nil && params(in) == old.Request:
 			return &ecs.CreateServiceOutput{Service: s.describeService(r, old, true)}, nil
 		}
 		return nil, invalid("Creation of service was not idempotent.")
 	}
-	request := clone(in).(*ecs.CreateServiceInput)
+	request := params(in)
 	if len(in.CapacityProviderStrategy) == 0 && in.LaunchType == "" {
 		in.CapacityProviderStrategy = c.DefaultCapacityProviderStrategy
 	}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/fargatectl/fargatectl/internal/sandbox/wire"
 )
 
 // A fleet is a cluster with what a service needs around it.
@@ -308,5 +311,30 @@ func TestRoleNotYetKnown(t *testing.T) {
 		if !strings.Contains(f.events(), "failed to launch a task with (error ECS was unable to assume the role '"+young+"'") {
 			t.Errorf("events:\n%s", f.events())
 		}
+	})
+}
+
+// What is kept of a deployment under way is all that it needs to go on.
+func TestKeptService(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleet) {
+		in := f.service(f.register(), func(in *ecs.CreateServiceInput) { in.ClientToken = new("t") })
+		must(f.ecs.CreateService(t.Context(), in))(t)
+		for range 70 {
+			time.Sleep(time.Second)
+			b := must(json.Marshal(wire.Tree(f.state)))(t)
+			var tree any
+			if err := json.Unmarshal(b, &tree); err != nil {
+				t.Fatal(err)
+			}
+			kept := newState()
+			if err := wire.FromTree(kept, tree); err != nil {
+				t.Fatal(err)
+			}
+			f.state = kept
+		}
+		if d := f.latest(); d.Status != types.ServiceDeploymentStatusSuccessful {
+			t.Errorf("deployment is %s:\n%s", d.Status, f.events())
+		}
+		must(f.ecs.CreateService(t.Context(), in))(t) // known by its token
 	})
 }
