@@ -38,6 +38,7 @@ type App struct {
 	tagged  sync.Once
 	ours    []tagging.ResourceTagMapping
 	oursErr error
+	running liveService
 }
 
 // Options are the wishes of one run, beside the manifest.

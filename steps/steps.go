@@ -7,5 +7,6 @@ func All(app *App) []deploy.Step {
 	iam := &IAM{App: app}
 	secrets := &Secrets{App: app, IAM: iam}
 	logs := &Logs{App: app}
-	return []deploy.Step{iam, secrets, logs}
+	cluster := &Cluster{App: app}
+	return []deploy.Step{iam, secrets, logs, cluster}
 }

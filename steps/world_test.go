@@ -165,3 +165,9 @@ func onlyNotes(plan string) bool {
 	}
 	return true
 }
+
+// sandboxFault has an operation, "logs.CreateLogGroup", answer a code.
+func sandboxFault(op, code string) sandbox.Fault {
+	service, op, _ := strings.Cut(op, ".")
+	return sandbox.Fault{Service: service, Op: op, Code: code, Message: "no"}
+}

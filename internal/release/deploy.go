@@ -33,9 +33,6 @@ type Deployment struct {
 	to    string // ARN of the task definition that is being brought; "" when nothing changes
 }
 
-// TagImage is the tag of a task definition that keeps the image's reference as it was given.
-const TagImage = "fargatectl:image"
-
 // Name is the step's.
 func (d *Deployment) Name() string { return "deployment" }
 
@@ -74,13 +71,13 @@ func (d *Deployment) Plan() []deploy.Change {
 
 // release registers the clone with the new image and updates the service, once.
 func (d *Deployment) release(ctx context.Context) error {
-	in := clone(d.Definition, d.Tags)
+	in := aws.CloneTaskDefinition(d.Definition, d.Tags)
 	for i := range in.ContainerDefinitions {
 		if val(in.ContainerDefinitions[i].Name) == val(d.Container().Name) {
 			in.ContainerDefinitions[i].Image = new(d.Image.Reference().Get())
 		}
 	}
-	setTag(in, TagImage, d.Given)
+	aws.SetTaskDefinitionTag(in, aws.TagImage, d.Given)
 	out, err := d.Calls.ECS.RegisterTaskDefinition(ctx, in, func(o *ecs.Options) { o.Retryer = aws.Once() })
 	if err != nil {
 		return err
