@@ -17,6 +17,7 @@ type toy struct {
 	gone   bool // not wanted
 	read   func() error
 	check  func() error
+	keep   func() error
 	notes  []string
 	plan   func() []Change
 	remove func() []Change
@@ -27,6 +28,7 @@ func (s *toy) Name() string               { return s.name }
 func (s *toy) Wanted() bool               { return !s.gone }
 func (s *toy) Read(context.Context) error { return call(s.read) }
 func (s *toy) Check() error               { return call(s.check) }
+func (s *toy) Keep() error                { return call(s.keep) }
 func (s *toy) Notes() []string            { return s.notes }
 func (s *toy) Plan() []Change             { return list(s.plan) }
 func (s *toy) Remove() []Change           { return list(s.remove) }
@@ -122,11 +124,12 @@ func (*branch) Read(context.Context) error { return nil }
 func (*branch) Plan() []Change             { return nil }
 func (*branch) Remove() []Change           { return nil }
 
-// All reads end, and all their errors are there; so with refusals, of wanted steps only.
+// All reads end, and all their errors are there; so with refusals: wanted steps are asked whether they can be, all others
+// whether they may go.
 func TestErrorsTogether(t *testing.T) {
 	t.Parallel()
 	no := func(text string) func() error { return func() error { return errors.New(text) } }
-	s, _ := pair(t, &toy{read: no("denied"), check: no("CIDR")}, &toy{read: no("also denied"), check: no("scheme")})
+	s, _ := pair(t, &toy{read: no("denied"), check: no("CIDR"), keep: no("protected")}, &toy{read: no("also denied"), check: no("scheme")})
 	if err := s.Read(t.Context()); err == nil || err.Error() != "a: read: denied\nb: read: also denied" {
 		t.Error(err)
 	}
@@ -134,7 +137,7 @@ func TestErrorsTogether(t *testing.T) {
 		t.Error(err)
 	}
 	s.Want(false)
-	if err := s.Check(); err != nil {
+	if err := s.Check(); err == nil || err.Error() != "a: protected" {
 		t.Error(err)
 	}
 }

@@ -63,14 +63,20 @@ func (s *Stack) Read(ctx context.Context) error {
 	return s.all(func(st Step) error { return wrap(st, "read", safely(func() error { return st.Read(ctx) })) })
 }
 
-// Check asks every wanted step whether what is wanted can be done, and returns all refusals.
+// Check asks every wanted step whether what is wanted can be done, and every other whether it may go, and returns all
+// refusals.
 func (s *Stack) Check() error {
 	return s.all(func(st Step) error {
-		c, ok := st.(Checker)
-		if !ok || !s.wants(st) || !s.may(st) {
+		if !s.may(st) {
 			return nil
 		}
-		return wrapStep(st, safely(c.Check))
+		if c, ok := st.(Checker); ok && s.wants(st) {
+			return wrapStep(st, safely(c.Check))
+		}
+		if k, ok := st.(Keeper); ok && !s.wants(st) {
+			return wrapStep(st, safely(k.Keep))
+		}
+		return nil
 	})
 }
 

@@ -45,6 +45,13 @@ type Checker interface {
 	Check() error
 }
 
+// A Keeper refuses to go: it holds what is protected. Keep is asked of every step that is to be removed, when Check is
+// asked of the others.
+type Keeper interface {
+	Step
+	Keep() error
+}
+
 // A Noter has something to say in the plan that is no change: what is kept, what is awaited, what else is there.
 type Noter interface {
 	Step

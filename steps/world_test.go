@@ -65,8 +65,8 @@ func (w *world) app(yaml string, env ...string) *App {
 	return &App{Manifest: m, AWS: aws.Connect(witness.Recorded(w.Config(region))), Account: sandbox.Account, Region: region, Options: w.opts}
 }
 
-// read makes the steps for a manifest and reads what is live.
-func (w *world) read(ctx context.Context, app *App) *run {
+// read makes the steps for a manifest and reads what is live, to be brought up or destroyed.
+func (w *world) read(ctx context.Context, app *App, destroy ...bool) *run {
 	w.t.Helper()
 	r := &run{app: app}
 	var err error
@@ -79,6 +79,7 @@ func (w *world) read(ctx context.Context, app *App) *run {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	r.stack.Want(len(destroy) == 0 || !destroy[0])
 	if r.err = r.stack.Read(ctx); r.err == nil {
 		r.err = r.stack.Check()
 	}
@@ -105,9 +106,8 @@ func (w *world) destroy(yaml string) *run {
 func (w *world) apply(ctx context.Context, app *App, destroy bool) *run {
 	w.t.Helper()
 	began, before := time.Now(), len(w.Calls())
-	r := w.read(ctx, app)
+	r := w.read(ctx, app, destroy)
 	if r.err == nil {
-		r.stack.Want(!destroy)
 		r.plan = r.stack.Plan()
 		r.err = r.stack.Apply(ctx)
 	}
