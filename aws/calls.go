@@ -300,6 +300,7 @@ type ELB struct {
 	DescribeListeners              call[elb.DescribeListenersInput, elb.DescribeListenersOutput, elb.Options]
 	DescribeLoadBalancerAttributes call[elb.DescribeLoadBalancerAttributesInput, elb.DescribeLoadBalancerAttributesOutput, elb.Options]
 	DescribeLoadBalancers          call[elb.DescribeLoadBalancersInput, elb.DescribeLoadBalancersOutput, elb.Options]
+	DescribeSSLPolicies            call[elb.DescribeSSLPoliciesInput, elb.DescribeSSLPoliciesOutput, elb.Options]
 	DescribeTags                   call[elb.DescribeTagsInput, elb.DescribeTagsOutput, elb.Options]
 	DescribeTargetGroupAttributes  call[elb.DescribeTargetGroupAttributesInput, elb.DescribeTargetGroupAttributesOutput, elb.Options]
 	DescribeTargetGroups           call[elb.DescribeTargetGroupsInput, elb.DescribeTargetGroupsOutput, elb.Options]
@@ -326,6 +327,7 @@ func newELB(c *elb.Client) ELB {
 		DescribeListeners:              c.DescribeListeners,
 		DescribeLoadBalancerAttributes: c.DescribeLoadBalancerAttributes,
 		DescribeLoadBalancers:          c.DescribeLoadBalancers,
+		DescribeSSLPolicies:            c.DescribeSSLPolicies,
 		DescribeTags:                   c.DescribeTags,
 		DescribeTargetGroupAttributes:  c.DescribeTargetGroupAttributes,
 		DescribeTargetGroups:           c.DescribeTargetGroups,

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,6 +13,8 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	dns "github.com/aws/aws-sdk-go-v2/service/route53/types"
+
+	"github.com/fargatectl/fargatectl/internal/sandbox/wire"
 )
 
 func (e *edge) acm() *acm.Client     { return acm.NewFromConfig(e.Config("eu-west-1")) }
@@ -208,5 +211,36 @@ func TestRecords(t *testing.T) {
 		if got := strings.Join(order, " "); got != "example.com.A example.com.NS example.com.SOA www.example.com.A _x.www.example.com.CNAME" {
 			t.Error(got)
 		}
+	})
+}
+
+// What is kept of balancers, certificates and zones is all there is to them.
+func TestEdgeKept(t *testing.T) {
+	inEdge(t, func(t *testing.T, e *edge) {
+		zone := e.zone("example.com")
+		arn := e.request("api.example.com")
+		must(e.elb.RegisterTargets(t.Context(), &elb.RegisterTargetsInput{TargetGroupArn: &e.tg, Targets: []elbtypes.TargetDescription{{Id: new("10.0.1.7")}}}))(t)
+		time.Sleep(certRecords)
+		r := e.certificate(arn).DomainValidationOptions[0].ResourceRecord
+		must(0, e.change(zone, "CREATE", *r.Name, "CNAME", *r.Value))(t)
+		must(0, e.Do(func(*State) {
+			kept, err := json.Marshal(wire.Tree(e.state))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var tree any
+			must(0, json.Unmarshal(kept, &tree))(t)
+			e.state = newState()
+			must(0, wire.FromTree(e.state, tree))(t)
+		}))(t)
+		time.Sleep(albActive + certRecords)
+		if got := e.health(); got != "healthy" {
+			t.Error(got)
+		}
+		if got := e.certificate(arn).Status; got != types.CertificateStatusIssued {
+			t.Error(got)
+		}
+		must(0, e.change(zone, "DELETE", *r.Name, "CNAME", *r.Value))(t)
+		must(e.elb.DeleteLoadBalancer(t.Context(), &elb.DeleteLoadBalancerInput{LoadBalancerArn: &e.lb}))(t)
 	})
 }
