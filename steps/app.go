@@ -35,9 +35,7 @@ type App struct {
 	Registry Registry
 	Speed    float64 // our own waits are divided by it: 1 on AWS, more in a sandbox that is quick
 
-	tagged  sync.Once
-	ours    []tagging.ResourceTagMapping
-	oursErr error
+	ours    once[[]tagging.ResourceTagMapping]
 	running liveService
 }
 
@@ -84,15 +82,15 @@ func (a *App) arn(service, resource string) string {
 // Tagging API: that is how a thing is found that the manifest now calls by another name. It lags and forgets, so
 // every hit is to be confirmed by the service's own Describe. One request serves all steps.
 func (a *App) find(ctx context.Context, resource string) ([]string, error) {
-	a.tagged.Do(func() { a.ours, a.oursErr = a.listOurs(ctx) })
+	ours, err := a.ours.get(func() ([]tagging.ResourceTagMapping, error) { return a.listOurs(ctx) })
 	var arns []string
-	for _, m := range a.ours {
+	for _, m := range ours {
 		if aws.TagMap(m.Tags, func(t tagging.Tag) (*string, *string) { return t.Key, t.Value })[aws.TagResource] == resource {
 			arns = append(arns, *m.ResourceARN)
 		}
 	}
 	slices.Sort(arns)
-	return arns, a.oursErr
+	return arns, err
 }
 
 func (a *App) listOurs(ctx context.Context) (all []tagging.ResourceTagMapping, err error) {
