@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	ecs "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
 
@@ -36,7 +37,7 @@ type App struct {
 	Speed    float64 // our own waits are divided by it: 1 on AWS, more in a sandbox that is quick
 
 	ours    once[[]tagging.ResourceTagMapping]
-	running liveService
+	running once[*ecs.Service]
 }
 
 // Options are the wishes of one run, beside the manifest.

@@ -113,7 +113,7 @@ func (s *Sandbox) around(ctx context.Context, c *wire.Call, do func(context.Cont
 		if err == nil {
 			out, err = do(ctx)
 		}
-		out = clone(out) // it is written out when others may change the state already
+
 		s.dirty = s.dirty || changing(c.Op)
 		s.calls = append(s.calls, Call{c.Service, c.Op, c.Region, began, code(err)})
 		return err
