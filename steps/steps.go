@@ -4,9 +4,11 @@ import "github.com/fargatectl/fargatectl/deploy"
 
 // All is the whole architecture, in the order one would take by hand.
 func All(app *App) []deploy.Step {
+	ecr := &ECR{App: app}
+	image := &Image{App: app, ECR: ecr}
 	iam := &IAM{App: app}
 	secrets := &Secrets{App: app, IAM: iam}
 	logs := &Logs{App: app}
 	cluster := &Cluster{App: app}
-	return []deploy.Step{iam, secrets, logs, cluster}
+	return []deploy.Step{ecr, image, iam, secrets, logs, cluster}
 }

@@ -21,6 +21,7 @@ type world struct {
 	t    *testing.T
 	pick func(*App) []deploy.Step // All by default: a test of one step picks those it needs
 	opts Options
+	dir  string // of the manifest; the working directory by default
 }
 
 // inWorld runs a test in a world of its own.
@@ -38,6 +39,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 // A run is one command, from a new process.
 type run struct {
 	stack  *deploy.Stack
+	steps  []deploy.Step
 	app    *App
 	plan   deploy.Plan
 	done   []string // "logs + log group /ecs/app"
@@ -58,24 +60,27 @@ func (w *world) app(yaml string, env ...string) *App {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	if w.dir != "" {
+		m.Dir = w.dir
+	}
 	region := m.Region
 	if region == "" {
 		region = "us-east-1"
 	}
-	return &App{Manifest: m, AWS: aws.Connect(witness.Recorded(w.Config(region))), Account: sandbox.Account, Region: region, Options: w.opts}
+	return &App{Manifest: m, AWS: aws.Connect(witness.Recorded(w.Config(region))), Account: sandbox.Account, Region: region, Options: w.opts, Registry: Registry{Transport: w.Sandbox}}
 }
 
 // read makes the steps for a manifest and reads what is live, to be brought up or destroyed.
 func (w *world) read(ctx context.Context, app *App, destroy ...bool) *run {
 	w.t.Helper()
-	r := &run{app: app}
+	r := &run{app: app, steps: w.pick(app)}
 	var err error
 	r.stack, err = deploy.New(func(e deploy.Event) {
 		r.events = append(r.events, e)
 		if e.State == deploy.Done && e.Change != nil {
 			r.done = append(r.done, e.Step+" "+string(e.Change.Op)+" "+e.Change.What)
 		}
-	}, w.pick(app)...)
+	}, r.steps...)
 	if err != nil {
 		w.t.Fatal(err)
 	}

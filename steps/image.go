@@ -1,0 +1,176 @@
+package steps
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/fargatectl/fargatectl/deploy"
+	"github.com/fargatectl/fargatectl/image"
+)
+
+// Image is what the service runs: built here and pushed under a tag that is the hash of its inputs, so that what has not
+// changed is not built again; or one that exists, as it is given. It is deployed by digest.
+type Image struct {
+	*App
+	ECR *ECR
+
+	Ref deploy.Out[string] // "REPOSITORY@sha256:…"; a given reference by tag where nobody could be asked for its digest
+
+	Given     string        // the reference as it was given; "" for a build
+	BuildTook time.Duration // of the build in this run
+
+	spec   image.Spec
+	tag    string // of the inputs
+	broken error  // why it can't be built or found: no obstacle to a destroy
+	note   string
+}
+
+func (s *Image) Name() string { return "image" }
+
+// Wanted is always true.
+func (s *Image) Wanted() bool { return true }
+
+// Reference is Ref, for the steps of a release.
+func (s *Image) Reference() deploy.Out[string] { return s.Ref }
+
+// Read finds out which image is wanted and, by its tag, whether it is in the repository.
+func (s *Image) Read(ctx context.Context) error {
+	if s.Given = s.Options.Image; s.Given == "" {
+		s.Given = s.Manifest.Service.Image
+	}
+	if s.Given != "" {
+		return s.readGiven(ctx)
+	}
+	if s.spec, s.broken = s.wanted(); s.broken == nil {
+		s.tag, s.broken = s.spec.Tag(ctx)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.broken != nil || s.ECR.Read(ctx) != nil { // which reports its error itself
+		return nil //nolint:nilerr // Check reports it, when an image is needed
+	}
+	if digest := s.ECR.images[s.tag]; digest != "" && !s.Options.Rebuild {
+		s.Ref.Set(s.ECR.URI.Get() + "@" + digest)
+	}
+	return nil
+}
+
+// wanted is what to build.
+func (s *Image) wanted() (spec image.Spec, err error) {
+	dir := s.Manifest.Dir
+	if b := s.Manifest.Service.Build; b == nil {
+		if spec, err = image.Detect(dir); err != nil {
+			return spec, err
+		}
+	} else {
+		dir = filepath.Join(dir, b.Context)
+		spec = image.Spec{Dir: dir, Go: b.Go, Base: b.Base, Dockerfile: b.Dockerfile, Target: b.Target, Args: b.Args, Platform: b.Platform}
+		if spec.Go == "" && spec.Dockerfile == "" {
+			spec.Dockerfile = "Dockerfile"
+		}
+	}
+	if spec.Platform == "" {
+		spec.Platform = s.platform()
+	}
+	if file, err := filepath.Rel(dir, filepath.Join(s.Manifest.Dir, filepath.Base(s.Manifest.File))); err == nil && filepath.IsLocal(file) {
+		spec.Exclude = []string{file}
+	}
+	spec.Offline = s.Options.Offline
+	return spec, nil
+}
+
+// platform is the service's, as images call it.
+func (s *Image) platform() string {
+	if s.Manifest.Service.Architecture == "ARM64" {
+		return "linux/arm64"
+	}
+	return "linux/amd64"
+}
+
+// Check reports why there can't be an image.
+func (s *Image) Check() error { return s.broken }
+
+// Notes says what could not be found out about the image.
+func (s *Image) Notes() []string {
+	if s.note == "" {
+		return nil
+	}
+	return []string{s.note}
+}
+
+// Plan builds and pushes an image whose tag is not there.
+func (s *Image) Plan() []deploy.Change {
+	if _, known := s.Ref.Known(); known || s.broken != nil {
+		return nil
+	}
+	c := deploy.Change{Op: deploy.Create, What: fmt.Sprintf("build and push %s:%s", s.Manifest.Repository.Name, s.tag), Do: s.build}
+	if name, known := s.ECR.Repository.Known(); known {
+		c.What = fmt.Sprintf("build and push %s:%s", name, s.tag)
+	}
+	if s.ECR.images[s.tag] != "" {
+		c.Why = "rebuild"
+	}
+	return []deploy.Change{c}
+}
+
+// Remove does nothing: images go with their repository.
+func (s *Image) Remove() []deploy.Change { return nil }
+
+// build builds the image and pushes it, by digest and then under its tag.
+func (s *Image) build(ctx context.Context) error {
+	built, err := s.spec.Build(ctx, func(line string) { deploy.Say(ctx, "%s", line) })
+	if err != nil {
+		return err
+	}
+	s.BuildTook = built.Took
+	deploy.Say(ctx, "built with %s in %s, %s", built.Tool, built.Took.Round(100*time.Millisecond), megabytes(built.Size))
+	to := image.Target{Ref: s.ECR.URI.Get(), Tag: s.tag, Auth: s.login, Transport: s.Registry.Transport}
+	if s.Registry.URL != "" {
+		u, err := url.Parse(s.Registry.URL)
+		if err != nil || u.Host == "" {
+			return errors.Join(fmt.Errorf("registry URL %q: want http://HOST:PORT or https://HOST", s.Registry.URL), built.Close())
+		}
+		to.Ref, to.Insecure = u.Host+strings.TrimSuffix(u.Path, "/")+"/"+s.ECR.Repository.Get(), u.Scheme == "http"
+	}
+	pushed, err := built.Push(ctx, to, func(done, total int64) { deploy.Say(ctx, "pushed %s of %s", megabytes(done), megabytes(total)) })
+	if err = errors.Join(err, built.Close()); err != nil {
+		return err
+	}
+	s.Ref.Set(s.ECR.URI.Get() + "@" + pushed.Digest.String())
+	return nil
+}
+
+// login is a fresh token of ECR. It stays in this process.
+func (s *Image) login(ctx context.Context) (authn.Authenticator, error) {
+	out, err := s.AWS.ECR.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
+	if err != nil {
+		return nil, err
+	}
+	data := first(out.AuthorizationData)
+	if data == nil {
+		return nil, errors.New("ECR gave no authorization token")
+	}
+	plain, err := base64.StdEncoding.DecodeString(val(data.AuthorizationToken))
+	user, password, ok := strings.Cut(string(plain), ":")
+	if err != nil || !ok {
+		return nil, errors.New("ECR gave an authorization token that is none")
+	}
+	return &authn.Basic{Username: user, Password: password}, nil
+}
+
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+
+var (
+	_ deploy.Checker = (*Image)(nil)
+	_ deploy.Noter   = (*Image)(nil)
+)

@@ -1,0 +1,110 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/fargatectl/fargatectl/aws"
+	"github.com/fargatectl/fargatectl/image"
+)
+
+// readGiven finds the digest of a reference by tag when it is first deployed. Afterwards the one that is deployed stays:
+// a tag that moves is no change of the manifest.
+func (s *Image) readGiven(ctx context.Context) error {
+	if strings.Contains(s.Given, "@sha256:") {
+		s.Ref.Set(s.Given)
+		return nil
+	}
+	deployed, err := s.deployed(ctx)
+	if err != nil {
+		return err
+	}
+	if deployed != "" {
+		s.Ref.Set(deployed)
+		return nil
+	}
+	digest, err := s.resolve(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, image.ErrUnreachable), errors.Is(err, image.ErrDenied):
+		s.note = fmt.Sprintf("%s goes in by its tag (%v); ECS settles the digest when it starts the tasks", s.Given, err)
+	case err != nil && aws.Code(err) != "" && !aws.Is(err, "ImageNotFoundException", "RepositoryNotFoundException"):
+		return err
+	case err != nil:
+		s.broken = err
+		return nil
+	}
+	if digest == "" {
+		s.Ref.Set(s.Given)
+	} else {
+		s.Ref.Set(untagged(s.Given) + "@" + digest)
+	}
+	return nil
+}
+
+// untagged is a reference without its tag.
+func untagged(ref string) string {
+	if i := strings.LastIndex(ref, ":"); i > strings.LastIndex(ref, "/") {
+		return ref[:i]
+	}
+	return ref
+}
+
+// deployed is the image of the task definition that runs, or else is the newest, if it was made for the same reference.
+func (s *Image) deployed(ctx context.Context) (string, error) {
+	definition := s.Manifest.Stack()
+	sv, err := s.liveService(ctx)
+	if err != nil {
+		return "", err
+	}
+	if active(sv) {
+		definition = val(sv.TaskDefinition)
+	}
+	out, err := s.AWS.ECS.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{
+		TaskDefinition: &definition, Include: []ecstypes.TaskDefinitionField{ecstypes.TaskDefinitionFieldTags},
+	})
+	if err != nil { // ClientException "Unable to describe task definition." is how ECS says that there is none
+		return "", aws.Ignore(err, "ClientException")
+	}
+	tags := ecsTags(out.Tags)
+	if !s.owner().Owns(tags) || tags[aws.TagImage] != s.Given {
+		return "", nil
+	}
+	for _, c := range out.TaskDefinition.ContainerDefinitions {
+		if strings.HasPrefix(val(c.Image), untagged(s.Given)+"@") {
+			return *c.Image, nil
+		}
+	}
+	return "", nil
+}
+
+// resolve asks ECR for an image of this account and region, else the registry; nobody in the sandbox, for "".
+func (s *Image) resolve(ctx context.Context) (string, error) {
+	host, rest, _ := strings.Cut(s.Given, "/")
+	if strings.HasPrefix(host, s.Account+".dkr.ecr."+s.Region+".") {
+		repo, tag, ok := strings.Cut(rest, ":")
+		if !ok {
+			tag = "latest"
+		}
+		out, err := s.AWS.ECR.DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: &repo, ImageIds: []ecrtypes.ImageIdentifier{{ImageTag: &tag}}})
+		if err != nil {
+			return "", err
+		}
+		if len(out.ImageDetails) != 1 {
+			return "", fmt.Errorf("ECR has %d images %s", len(out.ImageDetails), s.Given)
+		}
+		return val(out.ImageDetails[0].ImageDigest), nil
+	}
+	if s.Options.Offline {
+		return "", nil
+	}
+	return image.Resolve(ctx, s.Given, image.Remote{Platform: s.platform()})
+}
