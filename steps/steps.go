@@ -10,5 +10,6 @@ func All(app *App) []deploy.Step {
 	secrets := &Secrets{App: app, IAM: iam}
 	logs := &Logs{App: app}
 	cluster := &Cluster{App: app}
-	return []deploy.Step{ecr, image, iam, secrets, logs, cluster}
+	taskdef := &TaskDef{App: app, Images: image, IAM: iam, Secrets: secrets, Logs: logs}
+	return []deploy.Step{ecr, image, iam, secrets, logs, cluster, taskdef}
 }

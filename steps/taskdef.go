@@ -1,0 +1,242 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/fargatectl/fargatectl/aws"
+	"github.com/fargatectl/fargatectl/deploy"
+)
+
+// TaskDef is the task definition: what a task is. It can't be changed; a change is a new revision. It is rendered from
+// the manifest and compared with the live one in facts (taskdef_facts.go), so that what AWS fills in is no difference.
+// Containers and members that the manifest does not know are carried over.
+type TaskDef struct {
+	*App
+	Images  *Image
+	IAM     *IAM
+	Secrets *Secrets
+	Logs    *Logs
+
+	ARN deploy.Out[string] // of the revision
+
+	live     *types.TaskDefinition
+	liveTags map[string]string
+	set      *aws.ReleaseNote // deploy or rollback has set the live one
+}
+
+func (s *TaskDef) Name() string { return "taskdef" }
+
+// Wanted is always true.
+func (s *TaskDef) Wanted() bool { return true }
+
+// Read finds the revision that the service runs, without a service the newest of the family.
+func (s *TaskDef) Read(ctx context.Context) error {
+	id := s.family()
+	sv, err := s.liveService(ctx)
+	if err != nil {
+		return err
+	}
+	if active(sv) {
+		id = *sv.TaskDefinition
+		if n, ok := aws.ParseReleaseNote(ecsTags(sv.Tags)[aws.TagRelease]); ok && n.Revision == short(id) {
+			s.set = &n
+		}
+	}
+	s.live, s.liveTags, err = s.describe(ctx, id)
+	if err != nil || s.live == nil {
+		return err
+	}
+	if err := s.own("task definition", s.family(), s.liveTags); err != nil {
+		return err
+	}
+	s.ARN.Set(*s.live.TaskDefinitionArn)
+	return nil
+}
+
+// describe is a revision by its ARN, or the newest active one of a family; nil when there is none.
+func (s *TaskDef) describe(ctx context.Context, id string) (*types.TaskDefinition, map[string]string, error) {
+	out, err := s.AWS.ECS.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{
+		TaskDefinition: &id, Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags},
+	})
+	if aws.Is(err, "ClientException") && strings.Contains(err.Error(), "Unable to describe task definition") {
+		return nil, nil, nil // the one code for what is not there
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return out.TaskDefinition, ecsTags(out.Tags), nil
+}
+
+// family is also the name of the container.
+func (s *TaskDef) family() string { return s.Manifest.Stack() }
+
+// Image is the reference that the live revision runs, "" without one.
+func (s *TaskDef) Image() string {
+	if s.live == nil {
+		return ""
+	}
+	if c := s.container(s.live.ContainerDefinitions); c != nil {
+		return val(c.Image)
+	}
+	return ""
+}
+
+func (s *TaskDef) container(all []types.ContainerDefinition) *types.ContainerDefinition {
+	for i := range all {
+		if val(all[i].Name) == s.family() {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+// Plan is a new revision when a fact differs.
+func (s *TaskDef) Plan() []deploy.Change {
+	change := deploy.Change{Op: deploy.Create, What: "task definition " + s.family(), Do: s.register}
+	if s.live != nil {
+		change.Op = deploy.Update
+		if change.Diff = s.diff(); change.Diff == nil {
+			s.ARN.Set(*s.live.TaskDefinitionArn)
+			return s.retag()
+		}
+		if slices.ContainsFunc(change.Diff, func(f deploy.Field) bool { return f.Name == "image" }) {
+			change.Why = s.why()
+		}
+	}
+	s.ARN.Forget()
+	return []deploy.Change{change}
+}
+
+// why warns when somebody's release by hand would be replaced.
+func (s *TaskDef) why() string {
+	if s.set == nil {
+		return ""
+	}
+	how := s.set.Verb
+	if ref := s.liveTags[aws.TagImage]; ref != "" && how == "deploy" {
+		how = "deploy --image " + ref
+	}
+	return fmt.Sprintf("REPLACES the image set by %s, by %s at %s", how, s.set.By, s.set.At.UTC().Format("2006-01-02 15:04 UTC"))
+}
+
+// retag corrects the live revision's tags, which need no new revision.
+func (s *TaskDef) retag() []deploy.Change {
+	return retag("task definition "+short(*s.live.TaskDefinitionArn), s.liveTags, s.wantedTags(), func(ctx context.Context, tags map[string]string) error {
+		_, err := s.AWS.ECS.TagResource(ctx, &ecs.TagResourceInput{ResourceArn: s.live.TaskDefinitionArn, Tags: aws.Convert(tags, ecsTag)})
+		return err
+	})
+}
+
+func (s *TaskDef) wantedTags() map[string]string {
+	tags := s.tags("taskdef")
+	if ref := s.Images.Given; ref != "" {
+		tags[aws.TagImage] = ref[:min(len(ref), 256)]
+	}
+	return tags
+}
+
+// diff is what differs between the live revision and the wanted one.
+func (s *TaskDef) diff() (diff []deploy.Field) {
+	live, want := s.liveFacts(), s.facts()
+	names := slices.Collect(maps.Keys(live))
+	for name := range want {
+		if _, both := live[name]; !both {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		diff = append(diff, deploy.F(name, live[name], want[name]))
+	}
+	return deploy.Diff(diff...)
+}
+
+// register makes a revision. One that a run has made before it died is taken instead of a twin of it.
+func (s *TaskDef) register(ctx context.Context) error {
+	newest, tags, err := s.describe(ctx, s.family())
+	if err != nil {
+		return err
+	}
+	if newest != nil && s.owner().Owns(tags) && (s.live == nil || newest.Revision > s.live.Revision) {
+		before, had := s.live, s.liveTags
+		s.live, s.liveTags = newest, tags
+		if s.diff() == nil && len(aws.Missing(tags, s.wantedTags())) == 0 {
+			s.ARN.Set(*newest.TaskDefinitionArn)
+			return nil
+		}
+		s.live, s.liveTags = before, had
+	}
+	out, err := s.AWS.ECS.RegisterTaskDefinition(ctx, s.request(), func(o *ecs.Options) { o.Retryer = aws.Once() })
+	if err != nil {
+		return err
+	}
+	s.live, s.liveTags = out.TaskDefinition, s.wantedTags()
+	s.ARN.Set(*s.live.TaskDefinitionArn)
+	deploy.Say(ctx, "%s", short(*s.live.TaskDefinitionArn))
+	return nil
+}
+
+// Notes names what is carried over.
+func (s *TaskDef) Notes() (notes []string) {
+	if s.live == nil || s.Options.Prune {
+		return nil
+	}
+	for _, what := range s.unknown() {
+		notes = append(notes, what+" kept: not in the manifest (--prune drops it)")
+	}
+	return notes
+}
+
+// Remove deregisters and deletes every revision: AWS keeps deregistered ones until that is asked for, too.
+func (s *TaskDef) Remove() []deploy.Change {
+	if s.live == nil {
+		return nil
+	}
+	return []deploy.Change{{Op: deploy.Delete, What: "task definition " + s.family() + ", all revisions", Do: func(ctx context.Context) error {
+		arns, err := s.revisions(ctx, types.TaskDefinitionStatusActive)
+		if err != nil {
+			return err
+		}
+		for _, arn := range arns {
+			if _, err := s.AWS.ECS.DeregisterTaskDefinition(ctx, &ecs.DeregisterTaskDefinitionInput{TaskDefinition: &arn}); err != nil {
+				return err
+			}
+		}
+		inactive, err := s.revisions(ctx, types.TaskDefinitionStatusInactive)
+		if err != nil {
+			return err
+		}
+		for batch := range slices.Chunk(inactive, 10) { // AWS takes no more at a time
+			if _, err := s.AWS.ECS.DeleteTaskDefinitions(ctx, &ecs.DeleteTaskDefinitionsInput{TaskDefinitions: batch}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}}
+}
+
+func (s *TaskDef) revisions(ctx context.Context, status types.TaskDefinitionStatus) (arns []string, err error) {
+	in := &ecs.ListTaskDefinitionsInput{FamilyPrefix: new(s.family()), Status: status}
+	for {
+		page, err := s.AWS.ECS.ListTaskDefinitions(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		arns = append(arns, page.TaskDefinitionArns...)
+		if in.NextToken = page.NextToken; in.NextToken == nil {
+			return arns, nil
+		}
+	}
+}
+
+var (
+	_ deploy.Step  = (*TaskDef)(nil)
+	_ deploy.Noter = (*TaskDef)(nil)
+)
