@@ -124,11 +124,11 @@ type EC2 struct {
 	DescribeVpcs                  call[ec2.DescribeVpcsInput, ec2.DescribeVpcsOutput, ec2.Options]
 	DetachInternetGateway         call[ec2.DetachInternetGatewayInput, ec2.DetachInternetGatewayOutput, ec2.Options]
 	DisassociateRouteTable        call[ec2.DisassociateRouteTableInput, ec2.DisassociateRouteTableOutput, ec2.Options]
-	ModifySubnetAttribute         call[ec2.ModifySubnetAttributeInput, ec2.ModifySubnetAttributeOutput, ec2.Options]
 	ModifyVpcAttribute            call[ec2.ModifyVpcAttributeInput, ec2.ModifyVpcAttributeOutput, ec2.Options]
 	ModifyVpcEndpoint             call[ec2.ModifyVpcEndpointInput, ec2.ModifyVpcEndpointOutput, ec2.Options]
 	ReleaseAddress                call[ec2.ReleaseAddressInput, ec2.ReleaseAddressOutput, ec2.Options]
 	ReplaceRoute                  call[ec2.ReplaceRouteInput, ec2.ReplaceRouteOutput, ec2.Options]
+	ReplaceRouteTableAssociation  call[ec2.ReplaceRouteTableAssociationInput, ec2.ReplaceRouteTableAssociationOutput, ec2.Options]
 	RevokeSecurityGroupEgress     call[ec2.RevokeSecurityGroupEgressInput, ec2.RevokeSecurityGroupEgressOutput, ec2.Options]
 	RevokeSecurityGroupIngress    call[ec2.RevokeSecurityGroupIngressInput, ec2.RevokeSecurityGroupIngressOutput, ec2.Options]
 }
@@ -175,11 +175,11 @@ func newEC2(c *ec2.Client) EC2 {
 		DescribeVpcs:                  c.DescribeVpcs,
 		DetachInternetGateway:         c.DetachInternetGateway,
 		DisassociateRouteTable:        c.DisassociateRouteTable,
-		ModifySubnetAttribute:         c.ModifySubnetAttribute,
 		ModifyVpcAttribute:            c.ModifyVpcAttribute,
 		ModifyVpcEndpoint:             c.ModifyVpcEndpoint,
 		ReleaseAddress:                c.ReleaseAddress,
 		ReplaceRoute:                  c.ReplaceRoute,
+		ReplaceRouteTableAssociation:  c.ReplaceRouteTableAssociation,
 		RevokeSecurityGroupEgress:     c.RevokeSecurityGroupEgress,
 		RevokeSecurityGroupIngress:    c.RevokeSecurityGroupIngress,
 	}

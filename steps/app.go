@@ -38,6 +38,8 @@ type App struct {
 
 	ours    once[[]tagging.ResourceTagMapping]
 	running once[*ecs.Service]
+
+	network network // what the steps of the network read together
 }
 
 // Options are the wishes of one run, beside the manifest.

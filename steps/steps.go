@@ -4,6 +4,9 @@ import "github.com/fargatectl/fargatectl/deploy"
 
 // All is the whole architecture, in the order one would take by hand.
 func All(app *App) []deploy.Step {
+	vpc := &VPC{App: app}
+	subnets := &Subnets{App: app, VPC: vpc}
+	groups := &Groups{App: app, VPC: vpc}
 	ecr := &ECR{App: app}
 	image := &Image{App: app, ECR: ecr}
 	iam := &IAM{App: app}
@@ -11,5 +14,5 @@ func All(app *App) []deploy.Step {
 	logs := &Logs{App: app}
 	cluster := &Cluster{App: app}
 	taskdef := &TaskDef{App: app, Images: image, IAM: iam, Secrets: secrets, Logs: logs}
-	return []deploy.Step{ecr, image, iam, secrets, logs, cluster, taskdef}
+	return []deploy.Step{vpc, subnets, groups, ecr, image, iam, secrets, logs, cluster, taskdef}
 }
