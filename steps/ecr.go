@@ -151,7 +151,7 @@ func nameOfRepository(arn string) string {
 
 // lifecyclePolicy keeps what is released (rule 1 has these images, and its count is never reached), the newest of the
 // others, and for two weeks what no tag names. An image belongs to the first rule that it matches.
-func (s *ECR) lifecyclePolicy() string {
+func lifecyclePolicy(keep int32) string {
 	rule := func(n int, description string, selection map[string]any) any {
 		return map[string]any{"rulePriority": n, "description": description, "selection": selection, "action": map[string]any{"type": "expire"}}
 	}
@@ -160,7 +160,7 @@ func (s *ECR) lifecyclePolicy() string {
 			"tagStatus": "tagged", "tagPatternList": []string{"live-*"}, "countType": "imageCountMoreThan", "countNumber": 9999,
 		}),
 		rule(2, "of the others the newest stay", map[string]any{
-			"tagStatus": "tagged", "tagPatternList": []string{"*"}, "countType": "imageCountMoreThan", "countNumber": s.Manifest.Repository.Keep,
+			"tagStatus": "tagged", "tagPatternList": []string{"*"}, "countType": "imageCountMoreThan", "countNumber": keep,
 		}),
 		rule(3, "untagged images stay for two weeks", map[string]any{
 			"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14,
@@ -179,6 +179,19 @@ func sameJSON(a, b string) bool {
 		return a == b
 	}
 	return compact(x) == compact(y)
+}
+
+// diffLifecycle compares the live policy with the one that keeps so many images; one of ours differs by that number only.
+func diffLifecycle(live string, keep int32) []deploy.Field {
+	var p struct {
+		Rules []struct{ Selection struct{ CountNumber int32 } }
+	}
+	if json.Unmarshal([]byte(live), &p) == nil && len(p.Rules) == 3 {
+		if n := p.Rules[1].Selection.CountNumber; sameJSON(live, lifecyclePolicy(n)) {
+			return deploy.Diff(deploy.F("images kept", n, keep))
+		}
+	}
+	return deploy.Diff(deploy.F("lifecycle policy", live, lifecyclePolicy(keep)))
 }
 
 // Plan makes the repository, or brings it to what the manifest says. What it is encrypted with stays as it is: AWS can't
@@ -207,11 +220,8 @@ func (s *ECR) Plan() (plan []deploy.Change) {
 			return err
 		}})
 	}
-	if !sameJSON(s.lifecycle, s.lifecyclePolicy()) {
-		plan = append(plan, deploy.Change{
-			Op: deploy.Update, What: what, Diff: deploy.Diff(deploy.F("lifecycle policy", s.lifecycle, s.lifecyclePolicy())),
-			Do: func(ctx context.Context) error { return s.expire(ctx, name) },
-		})
+	if diff := diffLifecycle(s.lifecycle, want.Keep); diff != nil {
+		plan = append(plan, deploy.Change{Op: deploy.Update, What: what, Diff: diff, Do: func(ctx context.Context) error { return s.expire(ctx, name) }})
 	}
 	return append(plan, retag(what, s.liveTags, s.tags("ecr"), func(ctx context.Context, tags map[string]string) error {
 		_, err := s.AWS.ECR.TagResource(ctx, &ecr.TagResourceInput{ResourceArn: s.live.RepositoryArn, Tags: aws.Convert(tags, ecrTag)})
@@ -257,7 +267,7 @@ func (s *ECR) create(ctx context.Context) error {
 func (s *ECR) expire(ctx context.Context, name string) error {
 	until := time.Now().Add(s.pause(2 * time.Minute))
 	return deploy.Until(ctx, func(ctx context.Context) (string, error) {
-		_, err := s.AWS.ECR.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{RepositoryName: &name, LifecyclePolicyText: new(s.lifecyclePolicy())})
+		_, err := s.AWS.ECR.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{RepositoryName: &name, LifecyclePolicyText: new(lifecyclePolicy(s.Manifest.Repository.Keep))})
 		if aws.Is(err, "RepositoryNotFoundException") && time.Now().Before(until) {
 			return "the new repository becomes known", nil
 		}

@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -26,15 +27,14 @@ func TestECR(t *testing.T) {
 			t.Error(ops)
 		}
 		changed := `image_tag_mutability: IMMUTABLE, scan_on_push: false, keep: 5`
-		p := w.plan(repositoryWith(changed))
-		for _, want := range []string{
-			"~ ecr: repository app\n    tag mutability: MUTABLE -> IMMUTABLE\n", "~ ecr: repository app\n    scan on push: true -> false\n",
-			`"tagPatternList":["*"],"tagStatus":"tagged"}},`, `"countNumber":30,`, `"countNumber":5,`, `"tagPatternList":["live-*"]`,
-		} {
-			if !strings.Contains(p, want) {
-				t.Errorf("%s lacks %s", p, want)
-			}
-		}
+		same(t, w.plan(repositoryWith(changed)), `
+~ ecr: repository app
+    tag mutability: MUTABLE -> IMMUTABLE
+~ ecr: repository app
+    scan on push: true -> false
+~ ecr: repository app
+    images kept: 30 -> 5
+`)
 		w.settled(repositoryWith(changed))
 		w.settled("project_name: app\ntags: {team: blue}")
 
@@ -48,6 +48,72 @@ func TestECR(t *testing.T) {
 		}
 		if got := w.repositories(); got != "" {
 			t.Error(got)
+		}
+	})
+}
+
+// A lifecycle policy that somebody has changed is set right again.
+func TestECRLifecycleByHand(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		w.pick = onlyECR
+		const m = "project_name: app"
+		w.settled(m)
+		c := ecr.NewFromConfig(w.Config("us-east-1"))
+		ours, err := c.GetLifecyclePolicy(t.Context(), &ecr.GetLifecyclePolicyInput{RepositoryName: new("app")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{`"tagPatternList":["live-*"]`, `"tagPatternList":["*"]`, `"countType":"sinceImagePushed"`} {
+			if !strings.Contains(*ours.LifecyclePolicyText, want) {
+				t.Errorf("%s lacks %s", *ours.LifecyclePolicyText, want)
+			}
+		}
+		// Other white space and another order of keys are the same policy; another rule is not.
+		var any any
+		if err := json.Unmarshal([]byte(*ours.LifecyclePolicyText), &any); err != nil {
+			t.Fatal(err)
+		}
+		indented, err := json.MarshalIndent(any, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for text, want := range map[string]string{
+			string(indented): "",
+			strings.Replace(*ours.LifecyclePolicyText, "live-*", "dead-*", 1): "~ ecr: repository app\n    lifecycle policy: ",
+		} {
+			if _, err := c.PutLifecyclePolicy(t.Context(), &ecr.PutLifecyclePolicyInput{RepositoryName: new("app"), LifecyclePolicyText: &text}); err != nil {
+				t.Fatal(err)
+			}
+			if p := w.plan(m); !strings.HasPrefix(p, want) || want == "" && p != "" {
+				t.Error(p)
+			}
+		}
+		w.settled(m)
+	})
+}
+
+// Under a new name in the manifest the repository is used on, with its images, and destroyed with the rest.
+func TestECRRenamed(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		w.pick = onlyECR
+		w.settled("project_name: app")
+		renamed := "project_name: app\nresources:\n  - {id: repo, type: aws_ecr_repository, name: other}\n"
+		const note = "  ecr: repository app is used on, for AWS can't rename it to other: destroy and up would\n"
+		same(t, w.plan(renamed), note)
+		w.settled(renamed)
+		if got := w.repositories(); got != "app" {
+			t.Error(got)
+		}
+		if r := w.destroy(renamed); r.err != nil || w.repositories() != "" {
+			t.Error(r.err, w.repositories())
+		}
+		// Another environment has one of its own.
+		w.settled("project_name: app")
+		staging := w.app("project_name: app\nenvironments: {staging: {}}", "staging")
+		if r := w.apply(t.Context(), staging, false); r.err != nil || r.plan.String() != "+ ecr: repository app-staging\n" {
+			t.Error(r.err, r.plan)
 		}
 	})
 }
