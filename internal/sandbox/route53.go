@@ -227,12 +227,17 @@ func (s *route53Service) ChangeTagsForResource(_ context.Context, in *route53.Ch
 	return &route53.ChangeTagsForResourceOutput{}, nil
 }
 
-// public is the zone whose records the world sees for a name: the longest suffix.
-func (st *route53State) public(name string) (best *hostedZone) {
+// public are the zones whose records the world sees for a name: those with the longest suffix. Of several with one name
+// only one is delegated to, which the sandbox can't know: any counts.
+func (st *route53State) public(name string) (best []*hostedZone) {
 	for _, z := range sorted(st.Zones) {
-		if !z.Config.PrivateZone && within(name, *z.Name) && (best == nil || len(*z.Name) > len(*best.Name)) {
-			best = z
+		if z.Config.PrivateZone || !within(name, *z.Name) || len(best) > 0 && len(*z.Name) < len(*best[0].Name) {
+			continue
 		}
+		if len(best) > 0 && len(*z.Name) > len(*best[0].Name) {
+			best = nil
+		}
+		best = append(best, z)
 	}
 	return best
 }
@@ -243,12 +248,11 @@ func within(name, zone string) bool { return name == zone || strings.HasSuffix(n
 // lookup is what the world sees at a name, nil for nothing.
 func (st *route53State) lookup(name string, kind types.RRType) []string {
 	name = dnsName(name)
-	z := st.public(name)
-	if z == nil {
-		return nil
-	}
-	for _, r := range z.Records {
-		if *r.Name == name && r.Type == kind {
+	for _, z := range st.public(name) {
+		for _, r := range z.Records {
+			if *r.Name != name || r.Type != kind {
+				continue
+			}
 			var values []string
 			for _, v := range r.ResourceRecords {
 				values = append(values, strings.TrimSuffix(val(v.Value), "."))
