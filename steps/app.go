@@ -18,6 +18,7 @@ import (
 	"time"
 
 	ecs "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
 
@@ -39,7 +40,10 @@ type App struct {
 	ours    once[[]tagging.ResourceTagMapping]
 	running once[*ecs.Service]
 
-	network network // what the steps of the network read together
+	network       network // what the steps of the network read together
+	liveBalancer  once[*elb.LoadBalancer]
+	liveListeners once[map[int32]elb.Listener]
+	liveSite      once[*site]
 }
 
 // Options are the wishes of one run, beside the manifest.

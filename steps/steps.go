@@ -14,5 +14,9 @@ func All(app *App) []deploy.Step {
 	logs := &Logs{App: app}
 	cluster := &Cluster{App: app}
 	taskdef := &TaskDef{App: app, Images: image, IAM: iam, Secrets: secrets, Logs: logs}
-	return []deploy.Step{vpc, subnets, groups, ecr, image, iam, secrets, logs, cluster, taskdef}
+	certificate := &Certificate{App: app}
+	alb := &ALB{App: app, VPC: vpc, Subnets: subnets, Groups: groups}
+	https := &HTTPS{App: app, ALB: alb, Certificate: certificate}
+	dns := &DNS{App: app, ALB: alb, Certificate: certificate}
+	return []deploy.Step{vpc, subnets, groups, ecr, image, iam, secrets, logs, cluster, taskdef, certificate, alb, https, dns}
 }
