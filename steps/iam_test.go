@@ -204,6 +204,34 @@ func TestIAMForeign(t *testing.T) {
 	})
 }
 
+// IAM knows what was done a moment ago not everywhere: such an answer is waited out, and a wrong name is not.
+func TestIAMLags(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		w.pick = onlyIAM
+		m := iamWith(`task_policies: ["arn:aws:iam::aws:policy/A"], task_statements: [{Effect: Allow, Action: "s3:*", Resource: "*"}]`)
+		for n := range 3 {
+			w.Inject(sandbox.Fault{Op: "AttachRolePolicy", Nth: n + 1, Code: "NoSuchEntity", Message: "The role with name x cannot be found."})
+		}
+		w.Inject(sandbox.Fault{Op: "PutRolePolicy", Nth: 1, Code: "ConcurrentModification"})
+		w.settled(m)
+		w.Inject(sandbox.Fault{Op: "DeleteRole", Nth: 1, Code: "DeleteConflict", Message: "Cannot delete entity, must detach all policies first."})
+		if r := w.destroy(m); r.err != nil {
+			t.Error(r.err)
+		}
+		w.roles(t, "")
+		w.Heal()
+		unknown := iamWith(`task_policies: ["arn:aws:iam::123456789012:policy/none"]`)
+		if r := w.up(unknown); r.err == nil || !strings.Contains(r.err.Error(), "does not exist or is not attachable") || r.took > 10*time.Second {
+			t.Error(r.err, r.took)
+		}
+		w.Inject(sandbox.Fault{Op: "AttachRolePolicy", Code: "NoSuchEntity", Message: "The role with name x cannot be found."})
+		if r := w.up(m); r.err == nil || r.took < 2*time.Minute || r.took > 3*time.Minute {
+			t.Error("a lag that never ends:", r.err, r.took)
+		}
+	})
+}
+
 // Law 5: an up that fails, or loses an answer, at any of its changing calls is completed by the next one.
 func TestIAMFails(t *testing.T) {
 	t.Parallel()

@@ -75,7 +75,7 @@ func (s *Image) deployed(ctx context.Context) (string, error) {
 		return "", aws.Ignore(err, "ClientException")
 	}
 	tags := ecsTags(out.Tags)
-	if !s.owner().Owns(tags) || tags[aws.TagImage] != s.Given {
+	if !s.owner().Owns(tags) || tags[aws.TagImage] != s.Given[:min(len(s.Given), 256)] {
 		return "", nil
 	}
 	for _, c := range out.TaskDefinition.ContainerDefinitions {
