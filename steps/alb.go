@@ -189,8 +189,11 @@ func (s *ALB) failed() bool {
 // Ready says what the balancer lacks. Neither listener nor service waits for it; the rollout does.
 func (s *ALB) Ready(ctx context.Context) (string, error) {
 	out, err := s.AWS.ELB.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{s.ARN.Get()}})
+	if aws.Is(err, "LoadBalancerNotFound") {
+		return "load balancer " + *s.lb.LoadBalancerName + " is not known everywhere yet", nil
+	}
 	if err != nil {
-		return "", aws.Ignore(err, "ThrottlingException", "Throttling")
+		return "", err
 	}
 	switch state := out.LoadBalancers[0].State; {
 	case state == nil:

@@ -207,7 +207,7 @@ func (s *ALB) createGroup(ctx context.Context) error {
 	}
 	s.tg = &targetGroup{TargetGroup: out.TargetGroups[0], attributes: map[string]string{}}
 	s.TargetGroup.Set(s.tg.arn())
-	return s.setDelay(ctx)
+	return s.known(ctx, func() error { return s.setDelay(ctx) })
 }
 
 func (s *ALB) setDelay(ctx context.Context) error {

@@ -64,12 +64,13 @@ func redirectToHTTPS() []types.Action {
 func (s *ALB) listen(ctx context.Context, port int32, in *elb.CreateListenerInput) error {
 	in.LoadBalancerArn, in.Port = new(s.ARN.Get()), &port
 	in.Tags = aws.Convert(s.tags(fmt.Sprintf("listener/%d", port)), elbTag)
-	out, err := s.AWS.ELB.CreateListener(ctx, in)
-	if err != nil {
+	return s.known(ctx, func() error {
+		out, err := s.AWS.ELB.CreateListener(ctx, in)
+		if err == nil {
+			s.setListener(out.Listeners[0])
+		}
 		return err
-	}
-	s.setListener(out.Listeners[0])
-	return nil
+	})
 }
 
 func (s *ALB) setListener(l types.Listener) {

@@ -98,7 +98,7 @@ func (s *ALB) createBalancer(ctx context.Context) error {
 		return err
 	}
 	s.setBalancer(&out.LoadBalancers[0])
-	return s.setAttributes(ctx, s.wantedAttributes())
+	return s.known(ctx, func() error { return s.setAttributes(ctx, s.wantedAttributes()) })
 }
 
 // remakeBalancer deletes one that AWS could not make. Nothing was ever served by it.

@@ -270,6 +270,33 @@ func TestALBReplacesGroup(t *testing.T) {
 	})
 }
 
+// What was made a moment ago is not known everywhere at once.
+func TestALBLags(t *testing.T) {
+	t.Parallel()
+	for _, f := range []sandbox.Fault{
+		{Op: "ModifyLoadBalancerAttributes", Code: "LoadBalancerNotFound"}, {Op: "ModifyTargetGroupAttributes", Code: "TargetGroupNotFound"},
+		{Op: "CreateListener", Code: "TargetGroupNotFound"}, {Op: "DescribeLoadBalancers", Nth: 2, Code: "LoadBalancerNotFound"}, // 1 is Read
+	} {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.pick = onlyEdge
+			f.Service, f.Nth = "elasticloadbalancing", max(f.Nth, 1)
+			w.Inject(f)
+			if r := w.up(albWith("")); r.err != nil {
+				t.Error(f.Op, r.err)
+			}
+			same(t, w.edge(), defaultEdge)
+			w.settled(albWith(""))
+		})
+	}
+	inWorld(t, func(t *testing.T, w *world) { // and not for ever
+		w.pick = onlyEdge
+		w.Inject(sandbox.Fault{Op: "CreateListener", Code: "TargetGroupNotFound"})
+		if r := w.up(albWith("")); aws.Code(r.err) != "TargetGroupNotFound" || r.took > 5*time.Minute {
+			t.Error(r.err, r.took)
+		}
+	})
+}
+
 // A balancer that the manifest calls otherwise is used under its old name, and destroyed under it.
 func TestALBRenamed(t *testing.T) {
 	t.Parallel()

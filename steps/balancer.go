@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/fargatectl/fargatectl/aws"
+	"github.com/fargatectl/fargatectl/deploy"
 )
 
 // balancer finds the load balancer by its name, or one of ours under an older name; nil without one. The list of all is
@@ -87,6 +89,19 @@ func (a *App) elbTags(ctx context.Context, arns []string) (map[string]map[string
 		}
 	}
 	return byARN, nil
+}
+
+// known repeats a call about something that was made a moment ago, while ELB answers that it does not know it: what one
+// of its servers has made the next may learn of late.
+func (a *App) known(ctx context.Context, do func() error) error {
+	began := time.Now()
+	return deploy.Until(ctx, func(context.Context) (string, error) {
+		err := do()
+		if time.Since(began) < a.pause(2*time.Minute) && aws.Is(err, "LoadBalancerNotFound", "TargetGroupNotFound", "ListenerNotFound", "CertificateNotFound") {
+			return "what was just made becomes known everywhere", nil
+		}
+		return "", err
+	})
 }
 
 func elbTag(key, value string) types.Tag { return types.Tag{Key: &key, Value: &value} }

@@ -129,6 +129,30 @@ func TestHTTPS(t *testing.T) {
 	})
 }
 
+// HTTPS ends only by hand: then port 80 serves again, and nothing of it is left.
+func TestHTTPSEnds(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		w.pick = onlyEdge
+		w.zone("example.com")
+		w.settled(albWith(withDomain))
+		if err := w.Do(func(st *sandbox.State) {
+			listeners := st.Regions["us-east-1"].ELB.Listeners
+			for arn, l := range listeners {
+				if *l.Port == 443 {
+					delete(listeners, arn)
+				}
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		same(t, changes(w.plan(albWith(""))), "+ https: listener :443\n")
+		w.settled(albWith("ssl_certificate: false"))
+		same(t, w.edge(), defaultEdge)
+		same(t, w.names(), "")
+	})
+}
+
 // Elsewhere is the zone: up ends at once, on HTTP, and says which records to set; a later one goes on.
 func TestHTTPSElsewhere(t *testing.T) {
 	t.Parallel()

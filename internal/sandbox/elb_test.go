@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
@@ -178,7 +179,16 @@ func TestBalancer(t *testing.T) {
 		_, err := e.elb.DeleteLoadBalancer(t.Context(), &elb.DeleteLoadBalancerInput{LoadBalancerArn: &e.lb})
 		refused(t, err, "OperationNotPermitted", "")
 		protect("false")
+		c, held := ec2.NewFromConfig(e.Config("eu-west-1")), &ec2.DescribeNetworkInterfacesInput{Filters: []ec2types.Filter{
+			{Name: new("description"), Values: []string{"ELB app/web/*"}}, {Name: new("requester-id"), Values: []string{"amazon-elb"}}}}
 		must(e.elb.DeleteLoadBalancer(t.Context(), &elb.DeleteLoadBalancerInput{LoadBalancerArn: &e.lb}))(t)
+		if n := len(must(c.DescribeNetworkInterfaces(t.Context(), held))(t).NetworkInterfaces); n != 2 {
+			t.Errorf("%d interfaces, want one a subnet, for a while yet", n)
+		}
+		time.Sleep(albENIsGone)
+		if n := len(must(c.DescribeNetworkInterfaces(t.Context(), held))(t).NetworkInterfaces); n != 0 {
+			t.Errorf("%d interfaces are left", n)
+		}
 		_, err = e.elb.DescribeListeners(t.Context(), &elb.DescribeListenersInput{ListenerArns: []string{e.http}})
 		refused(t, err, "ListenerNotFound", "")
 		must(e.elb.DeleteTargetGroup(t.Context(), &elb.DeleteTargetGroupInput{TargetGroupArn: &e.tg}))(t)
