@@ -70,7 +70,7 @@ func byWord[T any](kind string, list []T, id func(*T) string, tags func(*T) []ty
 		v := &list[i]
 		w := word(tags(v))
 		if old := found[w]; old != nil {
-			return nil, fmt.Errorf("two %ss are tagged as our %s, %s and %s: delete the one that is not in use, or its tag %s", kind, w, id(old), id(v), aws.TagResource)
+			return nil, fmt.Errorf("%s and %s are both tagged as our %s: delete the %s that is not in use, or its tag %s", id(old), id(v), w, kind, aws.TagResource)
 		}
 		found[w] = v
 	}

@@ -22,6 +22,13 @@ func onlyNetwork(app *App) []deploy.Step {
 	return []deploy.Step{vpc, subnets, groups}
 }
 
+// withNAT is the network with its way out.
+func withNAT(app *App) []deploy.Step {
+	net := onlyNetwork(app)
+	eip := &EIP{App: app}
+	return append(net, eip, &NAT{App: app, VPC: net[0].(*VPC), Subnets: net[1].(*Subnets), EIP: eip})
+}
+
 const plainManifest = "project_name: app\n"
 
 // vpcWith and with are manifests whose aws_vpc, and one other resource, have the config.

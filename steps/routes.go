@@ -12,7 +12,7 @@ import (
 	"github.com/fargatectl/fargatectl/deploy"
 )
 
-// world is where a default route goes.
+// everywhere is where a default route goes.
 const everywhere = "0.0.0.0/0"
 
 // createTable makes one route table. The SDK gives the call a client token of its own, so it can be repeated.
@@ -71,6 +71,20 @@ func (s *Subnets) reassociate(ctx context.Context, subnet, table string) error {
 		}
 	}
 	return nil
+}
+
+// privateTable is the table of a zone's private subnet, nil before it is made.
+func (s *Subnets) privateTable(zone string) *types.RouteTable {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tables["route-table/private/"+zone]
+}
+
+// publicIn is the id of a zone's public subnet.
+func (s *Subnets) publicIn(zone string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *s.live["subnet/public/"+zone].SubnetId
 }
 
 // defaultRoute is a table's, nil without one.

@@ -7,6 +7,8 @@ func All(app *App) []deploy.Step {
 	vpc := &VPC{App: app}
 	subnets := &Subnets{App: app, VPC: vpc}
 	groups := &Groups{App: app, VPC: vpc}
+	eip := &EIP{App: app}
+	nat := &NAT{App: app, VPC: vpc, Subnets: subnets, EIP: eip}
 	ecr := &ECR{App: app}
 	image := &Image{App: app, ECR: ecr}
 	iam := &IAM{App: app}
@@ -18,5 +20,5 @@ func All(app *App) []deploy.Step {
 	alb := &ALB{App: app, VPC: vpc, Subnets: subnets, Groups: groups}
 	https := &HTTPS{App: app, ALB: alb, Certificate: certificate}
 	dns := &DNS{App: app, ALB: alb, Certificate: certificate}
-	return []deploy.Step{vpc, subnets, groups, ecr, image, iam, secrets, logs, cluster, taskdef, certificate, alb, https, dns}
+	return []deploy.Step{vpc, subnets, groups, eip, nat, ecr, image, iam, secrets, logs, cluster, taskdef, certificate, alb, https, dns}
 }
