@@ -334,7 +334,7 @@ func TestEdgeFails(t *testing.T) {
 		for n := 1; ; n++ {
 			met := false
 			inWorld(t, func(t *testing.T, w *world) {
-				w.pick = onlyEdge
+				w.pick, w.poll = onlyEdge, 20*time.Second
 				w.zone("example.com")
 				f := fault
 				f.Changing, f.Nth = true, n

@@ -21,7 +21,8 @@ type world struct {
 	t    *testing.T
 	pick func(*App) []deploy.Step // All by default: a test of one step picks those it needs
 	opts Options
-	dir  string // of the manifest; the working directory by default
+	poll time.Duration // between two looks at what is awaited, a second by default: fewer make a long test short
+	dir  string        // of the manifest; the working directory by default
 }
 
 // inWorld runs a test in a world of its own.
@@ -83,6 +84,9 @@ func (w *world) read(ctx context.Context, app *App, destroy ...bool) *run {
 	}, r.steps...)
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	if w.poll > 0 {
+		r.stack.Poll = w.poll
 	}
 	r.stack.Want(len(destroy) == 0 || !destroy[0])
 	if r.err = r.stack.Read(ctx); r.err == nil {
