@@ -64,8 +64,11 @@ func (s *Stack) Read(ctx context.Context) error {
 }
 
 // Check asks every wanted step whether what is wanted can be done, and every other whether it may go, and returns all
-// refusals.
+// refusals. It plans first, so that a step sees which values of others will be made anew.
 func (s *Stack) Check() error {
+	if err := safely(func() error { s.Plan(); return nil }); err != nil {
+		return err
+	}
 	return s.all(func(st Step) error {
 		if !s.may(st) {
 			return nil

@@ -21,6 +21,9 @@ func (s *ecsService) stop(r *Region, c *cluster, t *task, code types.TaskStopCod
 		s.failed(r, sv, t.Deployment)
 	}
 	t.Healthy = false
+	if how != nil {
+		t.exited()
+	}
 	switch {
 	case len(t.Targets) > 0 && *t.LastStatus == "RUNNING":
 		t.LastStatus = new("DEACTIVATING")

@@ -121,7 +121,7 @@ func (s *ecsService) proceed(id string) {
 		s.start(r, c, t, d)
 	case "ACTIVATING":
 		t.LastStatus, t.StartedAt = new("RUNNING"), new(s.clock)
-		s.running(r, c, t, d)
+		s.running(r, t, d)
 	case "RUNNING":
 		s.lives(r, c, t, d)
 	}
@@ -190,7 +190,7 @@ func firstPort(d *definition) string {
 }
 
 // running plans what comes of a task that runs: its health, and its end.
-func (s *ecsService) running(r *Region, c *cluster, t *task, d *definition) {
+func (s *ecsService) running(r *Region, t *task, d *definition) {
 	if b := t.Broken; b != nil && !b.Unhealthy {
 		s.next(r, t, b.After)
 		return
