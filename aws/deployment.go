@@ -23,6 +23,7 @@ type Deployment struct {
 	Revision       string // ARN of the service revision that it brings
 
 	Desired, Running, Pending int32 // tasks of that revision
+	Failed, Threshold         int32 // of its tasks, and at how many the circuit breaker ends it; 0 where it has none
 	Created, Finished         time.Time
 }
 
@@ -46,7 +47,14 @@ func (d *Deployment) Missing() string {
 	case d.Running >= d.Desired && d.Desired > 0:
 		return fmt.Sprintf("%d of %d new tasks running, waiting for health checks and for old tasks to leave", d.Running, d.Desired)
 	}
-	return fmt.Sprintf("%d of %d new tasks running", d.Running, d.Desired)
+	text := fmt.Sprintf("%d of %d new tasks running", d.Running, d.Desired)
+	switch {
+	case d.Failed > 0 && d.Threshold > 0:
+		text += fmt.Sprintf(", %d failed, at %d it is given up", d.Failed, d.Threshold)
+	case d.Failed > 0:
+		text += fmt.Sprintf(", %d failed", d.Failed)
+	}
+	return text
 }
 
 // Err is how the deployment ended: nil for success and while it goes on, a RolledBackError or a NotRestoredError.
@@ -167,6 +175,9 @@ func (c *ECS) Deployment(ctx context.Context, arn string) (*Deployment, error) {
 	d := &Deployment{
 		ARN: arn, Status: sd.Status, Reason: deref(sd.StatusReason), Created: when(sd.CreatedAt), Finished: when(sd.FinishedAt),
 	}
+	if b := sd.DeploymentCircuitBreaker; b != nil {
+		d.Failed, d.Threshold = b.FailureCount, b.Threshold
+	}
 	if d.Reason == "" && sd.Rollback != nil {
 		d.Reason = deref(sd.Rollback.Reason)
 	}
@@ -212,7 +223,7 @@ func Primary(d types.Deployment) *Deployment {
 	}[d.RolloutState]
 	return &Deployment{
 		Status: status, Reason: deref(d.RolloutStateReason), TaskDefinition: deref(d.TaskDefinition),
-		Desired: d.DesiredCount, Running: d.RunningCount, Pending: d.PendingCount, Created: when(d.CreatedAt),
+		Desired: d.DesiredCount, Running: d.RunningCount, Pending: d.PendingCount, Failed: d.FailedTasks, Created: when(d.CreatedAt),
 	}
 }
 
