@@ -37,8 +37,9 @@ type App struct {
 	Registry Registry
 	Speed    float64 // our own waits are divided by it: 1 on AWS, more in a sandbox that is quick
 
-	ours    once[[]tagging.ResourceTagMapping]
-	running once[*ecs.Service]
+	ours      once[[]tagging.ResourceTagMapping]
+	running   once[*ecs.Service]
+	deploying once[*aws.Deployment] // under way when the command began
 
 	network       network // what the steps of the network read together
 	liveBalancer  once[*elb.LoadBalancer]

@@ -53,6 +53,34 @@ func (a *App) describeService(ctx context.Context, cluster, name string) (*types
 	return first(out.Services), nil
 }
 
+// underWay is what is being deployed to the service, nil when nothing is. It may be on its way back already.
+func (a *App) underWay(ctx context.Context) (*aws.Deployment, error) {
+	return a.deploying.get(func() (*aws.Deployment, error) {
+		sv, err := a.liveService(ctx)
+		if err != nil || !active(sv) {
+			return nil, err
+		}
+		if p := primary(sv); p == nil || p.RolloutState != types.DeploymentRolloutStateInProgress {
+			return nil, nil
+		}
+		d, err := a.AWS.ECS.LatestDeployment(ctx, *sv.ClusterArn, *sv.ServiceName)
+		if err != nil || d == nil || d.Done() {
+			return nil, err
+		}
+		return d, nil
+	})
+}
+
+// primary is the deployment that AWS drives a service to.
+func primary(sv *types.Service) *types.Deployment {
+	for i := range sv.Deployments {
+		if val(sv.Deployments[i].Status) == "PRIMARY" {
+			return &sv.Deployments[i]
+		}
+	}
+	return nil
+}
+
 func active(sv *types.Service) bool { return sv != nil && val(sv.Status) == "ACTIVE" }
 
 // ecsTags are the tags of an ECS resource as a map.
@@ -62,6 +90,12 @@ func ecsTags(tags []types.Tag) map[string]string {
 
 // ecsTag makes one of them.
 func ecsTag(k, v string) types.Tag { return types.Tag{Key: &k, Value: &v} }
+
+// tagECS sets tags of an ECS resource.
+func (a *App) tagECS(ctx context.Context, arn string, tags map[string]string) error {
+	_, err := a.AWS.ECS.TagResource(ctx, &ecs.TagResourceInput{ResourceArn: &arn, Tags: aws.Convert(tags, ecsTag)})
+	return err
+}
 
 // short is what stands behind the last slash of an ARN: "my-api:7" of a task definition's.
 func short(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }

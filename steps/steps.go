@@ -20,5 +20,7 @@ func All(app *App) []deploy.Step {
 	alb := &ALB{App: app, VPC: vpc, Subnets: subnets, Groups: groups}
 	https := &HTTPS{App: app, ALB: alb, Certificate: certificate}
 	dns := &DNS{App: app, ALB: alb, Certificate: certificate}
-	return []deploy.Step{vpc, subnets, groups, eip, nat, ecr, image, iam, secrets, logs, cluster, taskdef, certificate, alb, https, dns}
+	service := &Service{App: app, Cluster: cluster, TaskDef: taskdef, Subnets: subnets, Groups: groups, NAT: nat, IAM: iam, ALB: alb}
+	rollout := &Rollout{App: app, Service: service, ALB: alb}
+	return []deploy.Step{vpc, subnets, groups, eip, nat, ecr, image, iam, secrets, logs, cluster, taskdef, certificate, alb, https, dns, service, rollout}
 }

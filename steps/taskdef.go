@@ -36,7 +36,8 @@ func (s *TaskDef) Name() string { return "taskdef" }
 // Wanted is always true.
 func (s *TaskDef) Wanted() bool { return true }
 
-// Read finds the revision that the service runs, without a service the newest of the family.
+// Read finds the revision that the service runs, without a service the newest of the family. While a release is under way
+// it is that one's, even if it is being rolled back already: what is asked for is compared with what was.
 func (s *TaskDef) Read(ctx context.Context) error {
 	id := s.family()
 	sv, err := s.liveService(ctx)
@@ -48,6 +49,13 @@ func (s *TaskDef) Read(ctx context.Context) error {
 		if n, ok := aws.ParseReleaseNote(ecsTags(sv.Tags)[aws.TagRelease]); ok && n.Revision == short(id) {
 			s.set = &n
 		}
+	}
+	under, err := s.underWay(ctx)
+	if err != nil {
+		return err
+	}
+	if under != nil {
+		id = under.TaskDefinition
 	}
 	s.live, s.liveTags, err = s.describe(ctx, id)
 	if err != nil || s.live == nil {
