@@ -14,6 +14,7 @@ import (
 type Fault struct {
 	Service, Op string // "" is any
 	Nth         int    // the first call is 1; 0 is every call
+	From        bool   // the later ones too: the caller has died
 	Code        string // answer this error instead of working the operation
 	Message     string
 	Hang        bool // do not answer until the caller gives up
@@ -46,7 +47,7 @@ func (s *Sandbox) fault(c *wire.Call) *Fault {
 		if f.Service != "" && f.Service != c.Service || f.Op != "" && f.Op != c.Op || f.Changing && !changing(c.Op) {
 			continue
 		}
-		if f.seen++; f.Nth == 0 || f.seen == f.Nth {
+		if f.seen++; f.Nth == 0 || f.seen == f.Nth || f.From && f.seen > f.Nth {
 			return f
 		}
 	}
