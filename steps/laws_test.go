@@ -18,7 +18,12 @@ import (
 // The laws that hold for every manifest, on the whole pipeline.
 
 // ids are what AWS makes up: the ids of EC2, the ends of ARNs, names of tasks, zones and certificates.
-var ids = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b|-0[0-9a-f]{16}\b|ecs-svc/\d+|\b\d{10,}\b`)
+var ids = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b|-0[0-9a-f]{16}\b|ecs-svc/\d+|\b\d{10,}\b|\bAROA[0-9A-F]{10,}\b`)
+
+// secretEnd is what Secrets Manager puts behind a secret's name.
+var secretEnd = regexp.MustCompile(`(:secret:[\w/-]+)-\w{6}\b`)
+
+func anonymous(s string) string { return secretEnd.ReplaceAllString(ids.ReplaceAllString(s, "*"), "$1-*") }
 
 // past is what a history leaves and no law is about: events due, counters, tasks and deployments that were, log events,
 // revisions' numbers, times.
@@ -60,7 +65,7 @@ func plain(tree any) any {
 			if slices.Contains(past, k) || strings.HasSuffix(k, "At") || strings.HasSuffix(k, "Time") || strings.HasSuffix(k, "Date") || strings.HasSuffix(k, "Timestamp") || gone(e) {
 				continue
 			}
-			if name := ids.ReplaceAllString(k, "*"); name != k {
+			if name := anonymous(k); name != k {
 				loose = append(loose, name+" "+text(plain(e)))
 			} else if e = plain(e); e != nil {
 				m[k] = e
@@ -86,7 +91,7 @@ func plain(tree any) any {
 		if _, err := time.Parse(time.RFC3339Nano, v); err == nil {
 			return nil
 		}
-		return ids.ReplaceAllString(v, "*")
+		return anonymous(v)
 	}
 	return tree
 }
@@ -141,7 +146,7 @@ const api = "  - id: api\n    type: aws_ecs_service\n    config: { "
 const large = "project_name: app\ntags: { team: api }\nresources:\n" + api + "image: " + nginx + `, container_port: 8081, cpu: 512, memory: 1024, max_capacity: 6, environment: { A: b }, health_check_grace_period: 90 }
   - { id: lb, type: aws_alb, config: { health_check: { path: /ready }, idle_timeout: 90, allowed_cidrs: [10.0.0.0/8, 192.0.2.0/24] } }
   - { id: logs, type: aws_cloudwatch_log_group, config: { retention_in_days: 30 } }
-  - { id: token, type: aws_secretsmanager_secret, config: { generate: 32 } }
+  - { id: token, type: aws_secretsmanager_secret, config: { generate: { length: 32 } } }
   - { id: net, type: aws_vpc, config: { nat: per_az } }
 `
 
@@ -202,9 +207,12 @@ func TestCrashAnywhere(t *testing.T) {
 			t.Parallel()
 			want, _ := crash(t, j, 0, false)
 			for n := 1; ; n++ {
-				got, died := crash(t, j, n, n%2 == 0)
-				if got != want {
-					t.Errorf("call %d:\n%s", n, difference(want, got))
+				died := false
+				for _, lost := range []bool{false, true} {
+					var got string
+					if got, died = crash(t, j, n, lost); got != want {
+						t.Errorf("call %d, lost %v:\n%s", n, lost, difference(want, got))
+					}
 				}
 				if !died || t.Failed() {
 					t.Logf("%d calls", n)
