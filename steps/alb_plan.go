@@ -127,25 +127,25 @@ func (s *ALB) setAttributes(ctx context.Context, want map[string]string) error {
 	return err
 }
 
-// addTags adds tags to one thing; those of the user on the balancer reach its listeners, too, whose tags nobody reads.
+// addTags adds tags to one thing. Those of the user on the balancer reach its listeners first, whose tags nobody reads:
+// after a crash between the two the balancer still lacks them, and the next run does both.
 func (s *ALB) addTags(arn string) func(context.Context, map[string]string) error {
 	return func(ctx context.Context, tags map[string]string) error {
-		if _, err := s.AWS.ELB.AddTags(ctx, &elb.AddTagsInput{ResourceArns: []string{arn}, Tags: aws.Convert(tags, elbTag)}); err != nil {
-			return err
-		}
-		delete(tags, aws.TagResource)
-		if s.lb == nil || arn != *s.lb.LoadBalancerArn || len(tags) == 0 {
-			return nil
-		}
+		listeners := maps.Clone(tags)
+		delete(listeners, aws.TagResource)
 		var arns []string
-		for _, port := range s.listening.numbers() {
-			l, _ := s.listening.at(port)
-			arns = append(arns, *l.ListenerArn)
+		if s.lb != nil && arn == *s.lb.LoadBalancerArn && len(listeners) > 0 {
+			for _, port := range s.listening.numbers() {
+				l, _ := s.listening.at(port)
+				arns = append(arns, *l.ListenerArn)
+			}
 		}
-		if len(arns) == 0 {
-			return nil
+		if len(arns) > 0 {
+			if _, err := s.AWS.ELB.AddTags(ctx, &elb.AddTagsInput{ResourceArns: arns, Tags: aws.Convert(listeners, elbTag)}); err != nil {
+				return err
+			}
 		}
-		_, err := s.AWS.ELB.AddTags(ctx, &elb.AddTagsInput{ResourceArns: arns, Tags: aws.Convert(tags, elbTag)})
+		_, err := s.AWS.ELB.AddTags(ctx, &elb.AddTagsInput{ResourceArns: []string{arn}, Tags: aws.Convert(tags, elbTag)})
 		return err
 	}
 }

@@ -3,7 +3,6 @@ package steps
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,12 +17,14 @@ import (
 // The laws that hold for every manifest, on the whole pipeline.
 
 // ids are what AWS makes up: the ids of EC2, the ends of ARNs, names of tasks, zones and certificates.
-var ids = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b|-0[0-9a-f]{16}\b|ecs-svc/\d+|\b\d{10,}\b|\bAROA[0-9A-F]{10,}\b`)
+var ids = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b|-0[0-9a-f]{16}\b|ecs-svc/\d+|-\d{5,}\b|\b\d{13,}\b|\bAROA[0-9A-F]{10,}\b`)
 
 // secretEnd is what Secrets Manager puts behind a secret's name.
 var secretEnd = regexp.MustCompile(`(:secret:[\w/-]+)-\w{6}\b`)
 
-func anonymous(s string) string { return secretEnd.ReplaceAllString(ids.ReplaceAllString(s, "*"), "$1-*") }
+func anonymous(s string) string {
+	return secretEnd.ReplaceAllString(ids.ReplaceAllString(s, "*"), "$1-*")
+}
 
 // past is what a history leaves and no law is about: events due, counters, tasks and deployments that were, log events,
 // revisions' numbers, times.
@@ -124,16 +125,30 @@ func difference(a, b string) string {
 	for line := range strings.Lines(b) {
 		has[line]++
 	}
-	var out strings.Builder
-	for _, line := range slices.Sorted(maps.Keys(had)) {
-		if had[line] > has[line] {
-			fmt.Fprintf(&out, "- %.400s\n", line)
+	var only []string
+	for line, n := range had {
+		if n > has[line] {
+			only = append(only, "- "+line)
 		}
 	}
-	for _, line := range slices.Sorted(maps.Keys(has)) {
-		if has[line] > had[line] {
-			fmt.Fprintf(&out, "+ %.400s\n", line)
+	for line, n := range has {
+		if n > had[line] {
+			only = append(only, "+ "+line)
 		}
+	}
+	slices.SortFunc(only, func(a, b string) int { return strings.Compare(a[2:], b[2:]) })
+	for i := 1; i < len(only); i++ { // of two long lines only what differs
+		a, b, n := only[i-1], only[i], 2
+		for n < min(len(a), len(b)) && a[n] == b[n] {
+			n++
+		}
+		if n > 200 && a[0] != b[0] {
+			only[i-1], only[i] = a[:60]+" … "+a[n-60:], b[:60]+" … "+b[n-60:]
+		}
+	}
+	var out strings.Builder
+	for _, line := range only {
+		fmt.Fprintf(&out, "%.500s\n", line)
 	}
 	return out.String()
 }
