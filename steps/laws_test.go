@@ -22,8 +22,17 @@ var ids = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-
 // secretEnd is what Secrets Manager puts behind a secret's name.
 var secretEnd = regexp.MustCompile(`(:secret:[\w/-]+)-\w{6}\b`)
 
+// address is one that AWS has given; behind a slash stands the length of a CIDR, which is ours.
+var address = regexp.MustCompile(`\b\d+\.\d+\.\d+\.\d+(/\d+)?`)
+
 func anonymous(s string) string {
-	return secretEnd.ReplaceAllString(ids.ReplaceAllString(s, "*"), "$1-*")
+	s = secretEnd.ReplaceAllString(ids.ReplaceAllString(s, "*"), "$1-*")
+	return address.ReplaceAllStringFunc(s, func(a string) string {
+		if strings.Contains(a, "/") {
+			return a
+		}
+		return "*"
+	})
 }
 
 // past is what a history leaves and no law is about: events due, counters, tasks and deployments that were, log events,
