@@ -195,7 +195,7 @@ func crash(t *testing.T, j journey, n int, lost bool) (picture string, died bool
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := &world{Sandbox: s, t: t, pick: All, opts: Options{Offline: true}}
+		w := &world{Sandbox: s, t: t, pick: All, poll: 15 * time.Second, opts: Options{Offline: true}}
 		if j.from != "" {
 			if r := w.up(j.from); r.err != nil {
 				t.Fatalf("from: %v", r.err)
