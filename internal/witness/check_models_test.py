@@ -15,6 +15,8 @@ GOOD = [
      'out': {'Vpc': {'VpcId': 'vpc-1', 'State': 'pending', 'IsDefault': False}}},
     {'service': 'Elastic Load Balancing v2', 'op': 'CreateTargetGroup', 'in': {'Name': 'app', 'Port': 8080, 'Protocol': 'HTTP'}, 'err': 'DuplicateTargetGroupName'},
     {'service': 'Secrets Manager', 'op': 'PutSecretValue', 'in': {'SecretId': 'app', 'SecretBinary': {'$blob': 'YWI='}, 'ClientRequestToken': 'a' * 32}, 'out': {}},
+    {'service': 'ECR', 'op': 'ListImages', 'in': {'RepositoryName': 'app'}, 'out': {'ImageIds': []}},
+    {'service': 'Route 53', 'op': 'ListHostedZonesByName', 'in': {'$zero': []}, 'out': {'HostedZones': [], 'MaxItems': '1', '$zero': ['IsTruncated']}},
     {'service': 'STS', 'op': 'GetCallerIdentity', 'in': {}, 'err': 'ExpiredToken'},
 ]
 
@@ -42,8 +44,9 @@ SPOILED = [  # (record, path, value; None takes it away), what must be said
     (5, 'in.Port', 65536, 'in.Port: 65536 is not within 1 and 65535'),
     (6, 'in.SecretBinary', 'ab', "in.SecretBinary: 'ab' is no blob"),
     (6, 'in.ClientRequestToken', 'short', 'in.ClientRequestToken: 5 characters is not within 32 and 64'),
-    (7, 'op', 'WhoAmI', 'operation: '),
-    (7, 'service', 'Whoever', 'operation: '),
+    (8, 'out.$zero', [], 'out.IsTruncated: is required'),
+    (9, 'op', 'WhoAmI', 'operation: '),
+    (9, 'service', 'Whoever', 'operation: '),
 ]
 
 

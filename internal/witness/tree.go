@@ -11,7 +11,8 @@ import (
 )
 
 // tree is an SDK value as JSON knows it. A time is {"$time": RFC 3339}, a blob {"$blob": base64}, a document
-// {"$document": true}; a union has the one member that it holds.
+// {"$document": true}; a union has the one member that it holds. "$zero" lists the members that are plain numbers and
+// truth values and zero: Go can't say whether these are set.
 func tree(v any) any {
 	t, _ := node(reflect.ValueOf(v))
 	return t
@@ -75,14 +76,19 @@ func set(v reflect.Value) any {
 }
 
 func members(v reflect.Value) map[string]any {
-	m := map[string]any{}
+	m, zeros := map[string]any{}, []string(nil)
 	for f, fv := range v.Fields() {
 		if !f.IsExported() || f.Type == reflect.TypeFor[middleware.Metadata]() {
 			continue
 		}
 		if t, ok := node(fv); ok {
 			m[f.Name] = t
+		} else if fv.CanInt() || fv.CanFloat() || fv.Kind() == reflect.Bool {
+			zeros = append(zeros, f.Name)
 		}
+	}
+	if zeros != nil {
+		m["$zero"] = zeros
 	}
 	return m
 }

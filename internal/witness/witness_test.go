@@ -44,7 +44,7 @@ func TestRecord(t *testing.T) {
 		`{"service":"CloudWatch Logs","op":"CreateLogGroup","in":{"LogGroupName":"/ecs/app","Tags":{"a":""}},"err":"ResourceAlreadyExistsException"}`,
 		`{"service":"CloudWatch Logs","op":"DescribeLogGroups","in":{"Limit":0}`,
 		`{"service":"IAM","op":"CreateRole","in":{`,
-		`{"service":"ECS","op":"RunTask","in":{"ClientToken":"`,
+		`{"service":"ECS","op":"RunTask","in":{"$zero":["EnableECSManagedTags","EnableExecuteCommand"],"ClientToken":"`,
 	} {
 		if !strings.HasPrefix(lines[i], want) {
 			t.Errorf("record %d\n%s\nwant\n%s", i, lines[i], want)
