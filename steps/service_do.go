@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,17 +128,31 @@ func (s *Service) deployment() *types.DeploymentConfiguration {
 }
 
 // update brings the service to what is wanted, but for the desired count, which belongs to autoscaling. It is one call,
-// whatever differs, since each one that changes the tasks starts a deployment.
+// whatever differs. What would start a deployment is only sent when it differs.
 func (s *Service) update(ctx context.Context) error {
-	want := s.Manifest.Service
-	in := &ecs.UpdateServiceInput{
-		Cluster: s.live.ClusterArn, Service: s.live.ServiceArn, TaskDefinition: new(s.TaskDef.ARN.Get()), PlatformVersion: new("LATEST"),
-		NetworkConfiguration: s.network(), LoadBalancers: s.balancers(s.ALB.TargetGroups().Get()),
-		HealthCheckGracePeriodSeconds: &want.HealthCheckGracePeriod, DeploymentConfiguration: s.deployment(),
-		AvailabilityZoneRebalancing: s.rebalancing(), EnableExecuteCommand: &want.EnableExecuteCommand,
-		EnableECSManagedTags: new(true), PropagateTags: types.PropagateTagsService, ForceNewDeployment: s.anew() != "",
+	want, diff := s.Manifest.Service, s.diff()
+	differs := func(names ...string) bool {
+		return slices.ContainsFunc(diff, func(f deploy.Field) bool { return slices.Contains(names, f.Name) })
 	}
-	if s.liveCapacity() != capacity(want.LaunchType, s.strategy()) { // an empty list is the launch type
+	in := &ecs.UpdateServiceInput{
+		Cluster: s.live.ClusterArn, Service: s.live.ServiceArn, DeploymentConfiguration: s.deployment(),
+		HealthCheckGracePeriodSeconds: &want.HealthCheckGracePeriod, AvailabilityZoneRebalancing: s.rebalancing(),
+		EnableExecuteCommand: &want.EnableExecuteCommand, EnableECSManagedTags: new(true), PropagateTags: types.PropagateTagsService,
+		ForceNewDeployment: s.anew() != "",
+	}
+	if differs("task definition") {
+		in.TaskDefinition = new(s.TaskDef.ARN.Get())
+	}
+	if differs("subnets", "security groups", "public IP") {
+		in.NetworkConfiguration = s.network()
+	}
+	if differs("target groups", "container port") {
+		in.LoadBalancers = s.balancers(s.ALB.TargetGroups().Get())
+	}
+	if differs("platform version") {
+		in.PlatformVersion = new("LATEST")
+	}
+	if differs("capacity") { // an empty list is the launch type; AWS wants a new deployment to be forced with it
 		in.CapacityProviderStrategy, in.ForceNewDeployment = notNil(s.strategy()), true
 	}
 	return s.send(ctx, in)
