@@ -22,5 +22,6 @@ func All(app *App) []deploy.Step {
 	dns := &DNS{App: app, ALB: alb, Certificate: certificate}
 	service := &Service{App: app, Cluster: cluster, TaskDef: taskdef, Subnets: subnets, Groups: groups, NAT: nat, IAM: iam, ALB: alb}
 	rollout := &Rollout{App: app, Service: service, ALB: alb}
-	return []deploy.Step{vpc, subnets, groups, eip, nat, ecr, image, iam, secrets, logs, cluster, taskdef, certificate, alb, https, dns, service, rollout}
+	keep := &Keep{App: app, Image: image, TaskDef: taskdef, Rollout: rollout}
+	return []deploy.Step{vpc, subnets, groups, eip, nat, ecr, image, iam, secrets, logs, cluster, taskdef, certificate, alb, https, dns, service, rollout, keep}
 }
