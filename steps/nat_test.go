@@ -148,7 +148,7 @@ nat app-nat-use1-az2 in app-public-use1-az2 available
 				same(t, w.nats(), c.nats)
 			})
 			w := &world{pick: withNAT}
-			w.sweep(t, func(w *world) { w.settled(m(c.from)) }, func(w *world) *run { return w.up(m(c.to)) }, func(w *world) {
+			w.sweep(t, func(w *world) { w.up(m(c.from)) }, func(w *world) *run { return w.up(m(c.to)) }, func(w *world) {
 				w.settled(m(c.to))
 				same(w.t, w.nats(), c.nats)
 				w.destroy(m(c.to))

@@ -19,13 +19,14 @@ import (
 // How many tasks there are belongs to autoscaling: the desired count is set when the service is made and never again.
 type Service struct {
 	*App
-	Cluster *Cluster
-	TaskDef *TaskDef
-	Subnets *Subnets
-	Groups  *Groups
-	NAT     *NAT
-	IAM     *IAM
-	ALB     *ALB
+	Cluster   *Cluster
+	TaskDef   *TaskDef
+	Subnets   *Subnets
+	Groups    *Groups
+	NAT       *NAT
+	Endpoints *Endpoints
+	IAM       *IAM
+	ALB       *ALB
 
 	ARN         deploy.Out[string]
 	ServiceName deploy.Out[string]
@@ -110,7 +111,7 @@ func (s *Service) Check() error {
 
 // Plan makes the service, or brings it to what is wanted by one UpdateService.
 func (s *Service) Plan() (plan []deploy.Change) {
-	reachable := []deploy.Slow{s.NAT, s.IAM} // without them a task can't pull its image: it hangs, and counts as failed
+	reachable := []deploy.Slow{s.NAT, s.Endpoints, s.IAM} // without them a task can't pull its image: it hangs, and counts as failed
 	if s.live == nil {
 		create := deploy.Change{Op: deploy.Create, What: "service " + s.Manifest.Service.Name, Await: reachable, Do: s.create}
 		if s.leaving != nil {

@@ -9,6 +9,8 @@ func All(app *App) []deploy.Step {
 	groups := &Groups{App: app, VPC: vpc}
 	eip := &EIP{App: app}
 	nat := &NAT{App: app, VPC: vpc, Subnets: subnets, EIP: eip}
+	endpoints := &Endpoints{App: app, VPC: vpc, Subnets: subnets, Groups: groups}
+	flowLogs := &FlowLogs{App: app, VPC: vpc}
 	ecr := &ECR{App: app}
 	image := &Image{App: app, ECR: ecr}
 	iam := &IAM{App: app}
@@ -20,8 +22,8 @@ func All(app *App) []deploy.Step {
 	alb := &ALB{App: app, VPC: vpc, Subnets: subnets, Groups: groups}
 	https := &HTTPS{App: app, ALB: alb, Certificate: certificate}
 	dns := &DNS{App: app, ALB: alb, Certificate: certificate}
-	service := &Service{App: app, Cluster: cluster, TaskDef: taskdef, Subnets: subnets, Groups: groups, NAT: nat, IAM: iam, ALB: alb}
+	service := &Service{App: app, Cluster: cluster, TaskDef: taskdef, Subnets: subnets, Groups: groups, NAT: nat, Endpoints: endpoints, IAM: iam, ALB: alb}
 	rollout := &Rollout{App: app, Service: service, ALB: alb}
 	keep := &Keep{App: app, Image: image, TaskDef: taskdef, Rollout: rollout}
-	return []deploy.Step{vpc, subnets, groups, eip, nat, ecr, image, iam, secrets, logs, cluster, taskdef, certificate, alb, https, dns, service, rollout, keep}
+	return []deploy.Step{vpc, subnets, groups, eip, nat, endpoints, flowLogs, ecr, image, iam, secrets, logs, cluster, taskdef, certificate, alb, https, dns, service, rollout, keep}
 }
