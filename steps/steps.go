@@ -23,7 +23,13 @@ func All(app *App) []deploy.Step {
 	https := &HTTPS{App: app, ALB: alb, Certificate: certificate}
 	dns := &DNS{App: app, ALB: alb, Certificate: certificate}
 	service := &Service{App: app, Cluster: cluster, TaskDef: taskdef, Subnets: subnets, Groups: groups, NAT: nat, Endpoints: endpoints, IAM: iam, ALB: alb}
+	scaling := &Scaling{App: app, ALB: alb, Service: service}
 	rollout := &Rollout{App: app, Service: service, ALB: alb}
 	keep := &Keep{App: app, Image: image, TaskDef: taskdef, Rollout: rollout}
-	return []deploy.Step{vpc, subnets, groups, eip, nat, endpoints, flowLogs, ecr, image, iam, secrets, logs, cluster, taskdef, certificate, alb, https, dns, service, rollout, keep}
+	return []deploy.Step{
+		vpc, subnets, groups, eip, nat, endpoints, flowLogs,
+		ecr, image, iam, secrets, logs, cluster, taskdef,
+		certificate, alb, https, dns,
+		service, scaling, rollout, keep,
+	}
 }
