@@ -88,7 +88,7 @@ func WhoAmI(ctx context.Context, cfg aws.Config, c *Calls) (Identity, error) {
 	if err := retrieve(ctx, cfg); err != nil {
 		return Identity{}, err
 	}
-	out, err := c.STS.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	out, err := c.STS.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, func(o *sts.Options) { o.Retryer = quick() })
 	if err != nil {
 		return Identity{}, err
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -240,9 +239,7 @@ func notServed(err error) bool {
 }
 
 // few keeps a call that an endpoint may lack from being repeated for long.
-func few(o *ecs.Options) {
-	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 3, 2*time.Second })
-}
+func few(o *ecs.Options) { o.Retryer = quick() }
 
 func when(t *time.Time) time.Time {
 	if t == nil {

@@ -24,3 +24,8 @@ func Once() aws.Retryer {
 		o.Retryables = []retry.IsErrorRetryable{retry.RetryableErrorCode{Codes: retry.DefaultThrottleErrorCodes}}
 	})
 }
+
+// quick is for the first call, and for those that an endpoint may lack: who waits is told soon.
+func quick() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 3, 2*time.Second })
+}

@@ -129,8 +129,8 @@ func (*branch) Remove() []Change           { return nil }
 func TestErrorsTogether(t *testing.T) {
 	t.Parallel()
 	no := func(text string) func() error { return func() error { return errors.New(text) } }
-	s, _ := pair(t, &toy{read: no("denied"), check: no("CIDR"), keep: no("protected")}, &toy{read: no("also denied"), check: no("scheme")})
-	if err := s.Read(t.Context()); err == nil || err.Error() != "a: read: denied\nb: read: also denied" {
+	s, _ := pair(t, &toy{read: func() error { return errors.Join(errors.New("denied"), errors.New("too")) }, check: no("CIDR"), keep: no("protected")}, &toy{read: no("also denied"), check: no("scheme")})
+	if err := s.Read(t.Context()); err == nil || err.Error() != "a: read: denied\na: read: too\nb: read: also denied" {
 		t.Error(err)
 	}
 	if err := s.Check(); err == nil || err.Error() != "a: CIDR\nb: scheme" {

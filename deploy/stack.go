@@ -192,16 +192,21 @@ type Bug struct {
 
 func (b *Bug) Error() string { return fmt.Sprintf("internal error: %v", b.Value) }
 
-func wrap(st Step, doing string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %s: %w", st.Name(), doing, err)
-}
+// wrap puts the step, and what it was doing, before an error; before each of several joined ones.
+func wrap(st Step, doing string, err error) error { return before(st.Name()+": "+doing, err) }
 
-func wrapStep(st Step, err error) error {
+func wrapStep(st Step, err error) error { return before(st.Name(), err) }
+
+func before(place string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", st.Name(), err)
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only what errors.Join itself has made
+		var all []error
+		for _, e := range joined.Unwrap() {
+			all = append(all, before(place, e))
+		}
+		return errors.Join(all...)
+	}
+	return fmt.Errorf("%s: %w", place, err)
 }

@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/fargatectl/fargatectl/internal/ui"
+)
+
+func TestHoist(t *testing.T) {
+	t.Parallel()
+	p := &process{terminal: ui.Terminal{}}
+	for in, want := range map[string]string{
+		"up --yes --sandbox":                     "--yes --sandbox up",
+		"--file a.yaml up":                       "--file a.yaml up",
+		"up -f a.yaml --image x:1":               "-f a.yaml up --image x:1",
+		"--image x:1 up --file=a.yaml":           "--file=a.yaml up --image x:1",
+		"logs tail -f --since 1h":                "logs tail -f --since 1h",
+		"logs -f tail":                           "logs -f tail",
+		"-f a.yaml logs tail -f":                 "-f a.yaml logs tail -f",
+		"logs tail --file a.yaml":                "--file a.yaml logs tail",
+		"scale 5 --max 7":                        "scale --max 7 5",
+		"scale --max 7 +1 --sandbox":             "--sandbox scale --max 7 +1",
+		"scale -1 --max 7":                       "scale --max 7 -- -1",
+		"secrets set db --from-file v":           "secrets set --from-file v db",
+		"up --wat x":                             "up --wat x",
+		"secrets set x -- --y":                   "secrets set x -- --y",
+		"":                                       "",
+		"plan --output json --detailed-exitcode": "--output json plan --detailed-exitcode",
+	} {
+		got := strings.Join(hoist(p.app(), append([]string{"fargatectl"}, strings.Fields(in)...)), " ")
+		if want = strings.TrimSpace("fargatectl " + want); got != want {
+			t.Errorf("%s\n got %s\nwant %s", in, got, want)
+		}
+	}
+}
+
+func TestSuggest(t *testing.T) {
+	t.Parallel()
+	p := &process{terminal: ui.Terminal{}}
+	for in, want := range map[string]string{"statuz": "status", "dploy": "deploy", "destory": "destroy", "xyzzy": "", "u": "up"} {
+		if got := suggest(p.app().Commands, in); got != want {
+			t.Errorf("%s: %q, want %q", in, got, want)
+		}
+	}
+}

@@ -1,0 +1,12 @@
+package cli
+
+import "github.com/urfave/cli/v2"
+
+// commands is every command, in the order of the help.
+func (p *process) commands() []*cli.Command {
+	return []*cli.Command{
+		p.plan(), p.up(), p.destroy(), p.outputs(),
+		p.deploy(), p.rollback(), p.scale(), p.status(), p.logs(), p.secrets(),
+		p.sandbox(), p.schema(), p.version(),
+	}
+}

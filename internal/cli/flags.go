@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+// globalFlags are those of every command; each has an environment variable.
+func globalFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Value: "fargatectl.yaml", EnvVars: []string{"FARGATECTL_FILE"}, Usage: "the manifest `FILE`"},
+		&cli.StringFlag{Name: "env", Aliases: []string{"e"}, EnvVars: []string{"FARGATECTL_ENV"}, Usage: "the environment `NAME`: an overlay of the manifest, part of every name"},
+		&cli.StringFlag{Name: "region", EnvVars: []string{"AWS_REGION", "AWS_DEFAULT_REGION"}, Usage: "the AWS `REGION`"},
+		&cli.StringFlag{Name: "profile", EnvVars: []string{"AWS_PROFILE"}, Usage: "the `NAME` of a profile of the AWS configuration"},
+		&cli.StringFlag{Name: "endpoint-url", EnvVars: []string{"AWS_ENDPOINT_URL"}, Usage: "another AWS-compatible endpoint's `URL`"},
+		&cli.StringFlag{Name: "registry-url", EnvVars: []string{"FARGATECTL_REGISTRY_URL"}, Usage: "push images to the registry at `URL` instead of the repository's own host"},
+		&cli.BoolFlag{Name: "sandbox", EnvVars: []string{"FARGATECTL_SANDBOX"}, Usage: "run against a simulated AWS, kept in .fargatectl/sandbox beside the manifest; no credentials are read"},
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", EnvVars: []string{"FARGATECTL_OUTPUT"}, Usage: "the result on stdout: table or json"},
+		&cli.StringFlag{Name: "progress", Value: "auto", EnvVars: []string{"FARGATECTL_PROGRESS"}, Usage: "events on stderr: auto, tty, plain, json or quiet"},
+		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, EnvVars: []string{"FARGATECTL_YES"}, Usage: "ask no questions"},
+	}
+}
+
+// timeoutFlag bounds a whole command.
+func timeoutFlag() cli.Flag {
+	return &cli.DurationFlag{Name: "timeout", Value: 20 * time.Minute, Usage: "give up waiting after `DURATION`; what AWS has begun goes on"}
+}
+
+// imageFlags are those of up, plan and deploy.
+func imageFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "image", Usage: "deploy the image `REF` instead of a build"},
+		&cli.BoolFlag{Name: "rebuild", Usage: "build although the image of these inputs is there"},
+		&cli.BoolFlag{Name: "force-new-deployment", Usage: "start new tasks although nothing changed"},
+	}
+}
+
+func waitFlag() cli.Flag {
+	return &cli.StringFlag{Name: "wait", Value: "steady", Usage: "until the deployment is `accepted`, healthy or steady"}
+}

@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/fargatectl/fargatectl/internal/ui"
+)
+
+func (p *process) plan() *cli.Command {
+	return &cli.Command{
+		Name: "plan", Category: "start", Usage: "show what up would change, and change nothing",
+		Flags: append(upFlags(), timeoutFlag(),
+			&cli.BoolFlag{Name: "detailed-exitcode", Usage: "exit 2 when there are changes, 0 when there are none"}),
+		Action: p.doPlan,
+	}
+}
+
+func (p *process) doPlan(c *cli.Context) error {
+	if err := noWords(c); err != nil {
+		return err
+	}
+	s, err := p.open(c)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	stack, err := s.read(s.wanted())
+	if err != nil {
+		return err
+	}
+	plan := stack.Plan()
+	if err := s.result(ui.PlanJSON(plan), func() { ui.PlanText(s.terminal.Out, plan) }); err != nil {
+		return err
+	}
+	if err := stack.Check(); err != nil { // what up would refuse
+		return err
+	}
+	if !plan.Empty() && c.Bool("detailed-exitcode") {
+		return &quietError{exitChanges}
+	}
+	return nil
+}

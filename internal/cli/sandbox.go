@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fargatectl/fargatectl/internal/sandbox"
+)
+
+func (p *process) sandbox() *cli.Command {
+	return &cli.Command{
+		Name: "sandbox", Category: "tool", Usage: "serve the simulated AWS on a port, for the AWS CLI, boto3, Terraform",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:4566", Usage: "the `ADDRESS` to serve on"},
+			&cli.StringFlag{Name: "speed", Value: "60x", Usage: "how much faster AWS's waits run: `60x`, 1x, instant"},
+		},
+		Action: p.doSandbox,
+	}
+}
+
+func (p *process) doSandbox(c *cli.Context) error {
+	if err := noWords(c); err != nil {
+		return err
+	}
+	speed, err := parseSpeed(c.String("speed"))
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(filepath.Dir(c.String("file")), ".fargatectl")
+	if err := hidden(dir); err != nil {
+		return err
+	}
+	box, err := sandbox.Open(sandbox.Options{Dir: filepath.Join(dir, "sandbox"), Speed: speed})
+	if err != nil {
+		return err
+	}
+	l, err := new(net.ListenConfig).Listen(c.Context, "tcp", c.String("listen"))
+	if err != nil {
+		return usageErrorf("listen: %w", err)
+	}
+	_, _ = fmt.Fprintf(p.terminal.Err, "SANDBOX at http://%s, AWS's waits %s, state in %s; Ctrl-C ends it\n  aws --endpoint-url http://%[1]s sts get-caller-identity\n",
+		l.Addr(), c.String("speed"), filepath.Join(dir, "sandbox"))
+	srv := &http.Server{Handler: box, ReadHeaderTimeout: 10 * time.Second}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(l) }()
+	select {
+	case err = <-ended:
+	case <-c.Context.Done():
+		patience, cancel := context.WithTimeout(context.WithoutCancel(c.Context), 2*time.Second)
+		defer cancel()
+		if err = srv.Shutdown(patience); err != nil {
+			err = srv.Close()
+		}
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// parseSpeed reads "60x", "60" or "instant".
+func parseSpeed(text string) (float64, error) {
+	if text == "instant" {
+		return 0, nil
+	}
+	speed, err := strconv.ParseFloat(strings.TrimSuffix(text, "x"), 64)
+	if err != nil || speed <= 0 {
+		return 0, usageErrorf("speed %q is neither a factor such as 60x nor instant", text)
+	}
+	return speed, nil
+}

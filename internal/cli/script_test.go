@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"errors"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/fargatectl/fargatectl/internal/sandbox"
+)
+
+// The scripts run the program as a user does, each command in a process of its own.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"fargatectl": func() { os.Exit(Main(os.Args)) }})
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	sample, err := filepath.Abs("../../testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache := goEnv(t)
+	testscript.Run(t, testscript.Params{
+		Dir:           "../../testdata/script",
+		UpdateScripts: *update,
+		Setup: func(e *testscript.Env) error {
+			// Go builds of the sample need Go's own caches; nothing else comes from the machine.
+			e.Vars = append(e.Vars, cache...)
+			e.Vars = append(e.Vars, "SAMPLES="+sample, "AWS_EC2_METADATA_DISABLED=true", "NO_COLOR=1", "LANG=C.UTF-8")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "code": code},
+	})
+}
+
+func goEnv(t *testing.T) (vars []string) {
+	t.Helper()
+	names := []string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOROOT"}
+	out, err := exec.CommandContext(t.Context(), "go", append([]string{"env"}, names...)...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+		vars = append(vars, names[i]+"="+v)
+	}
+	return vars
+}
+
+// serve starts a sandbox on a port and points the SDK to it: "serve [SERVICE.OPERATION CODE MESSAGE...]" has it
+// answer an operation with an error.
+func serve(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 1 || len(args) == 2 {
+		ts.Fatalf("usage: serve [SERVICE.OPERATION CODE MESSAGE...]")
+	}
+	box, err := sandbox.Open(sandbox.Options{})
+	ts.Check(err)
+	if len(args) > 2 {
+		service, op, _ := strings.Cut(args[0], ".")
+		box.Inject(sandbox.Fault{Service: service, Op: op, Code: args[1], Message: strings.Join(args[2:], " ")})
+	}
+	srv := httptest.NewServer(box)
+	ts.Defer(srv.Close)
+	for k, v := range map[string]string{
+		"AWS_ENDPOINT_URL": srv.URL, "FARGATECTL_REGISTRY_URL": srv.URL, "AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1",
+	} {
+		ts.Setenv(k, v)
+	}
+}
+
+// code runs a command and holds its exit code: "code 64 fargatectl up --wat".
+func code(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N COMMAND ARGS...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit := (*exec.ExitError)(nil)
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}

@@ -1,0 +1,183 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/urfave/cli/v2"
+
+	"github.com/fargatectl/fargatectl/aws"
+	"github.com/fargatectl/fargatectl/internal/manifest"
+	"github.com/fargatectl/fargatectl/internal/sandbox"
+	"github.com/fargatectl/fargatectl/internal/ui"
+	"github.com/fargatectl/fargatectl/steps"
+)
+
+// sandboxSpeed is how much faster than AWS's the waits of --sandbox are: an `up` of three minutes takes three seconds.
+const sandboxSpeed = 60
+
+// A session is one command at work: the manifest, the account, and how to speak of it.
+type session struct {
+	*process
+	c      *cli.Context
+	app    *steps.App
+	sink   ui.Sink
+	mode   ui.Mode
+	json   bool          // --output json
+	poll   time.Duration // between two looks at what is awaited
+	who    aws.Identity
+	notes  []string // said before anything else
+	cancel context.CancelFunc
+}
+
+// open reads the manifest, finds the account and starts the command's clock.
+func (p *process) open(c *cli.Context) (*session, error) {
+	s, err := p.offline(c)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := s.connect()
+	if err != nil {
+		return nil, err
+	}
+	s.app.AWS, s.app.Region = aws.Connect(cfg), cfg.Region
+	s.who, err = aws.WhoAmI(s.c.Context, cfg, s.app.AWS)
+	if err != nil {
+		return nil, err
+	}
+	s.app.Account = s.who.Account
+	return s, s.who.In(s.app.Manifest.Account)
+}
+
+// offline is a session without an account: what the flags and the manifest say.
+func (p *process) offline(c *cli.Context) (*session, error) {
+	mode, err := ui.ParseMode(c.String("progress"))
+	if err != nil {
+		return nil, usageErrorf("%w", err)
+	}
+	if o := c.String("output"); o != "table" && o != "json" {
+		return nil, usageErrorf("output %q is neither table nor json", o)
+	}
+	m, err := manifest.Load(c.String("file"), manifest.Options{Env: c.String("env"), Domain: c.String("domain"), Getenv: p.getenv})
+	if err != nil {
+		return nil, err
+	}
+	s := &session{process: p, c: c, mode: mode, json: c.String("output") == "json", poll: time.Second}
+	s.app = &steps.App{Manifest: m, Registry: steps.Registry{URL: c.String("registry-url")}}
+	s.sink = ui.NewSink(mode, p.terminal, usual)
+	if d := c.Duration("timeout"); d > 0 {
+		ctx, cancel := context.WithTimeoutCause(c.Context, d, errTimeout)
+		s.c.Context, s.cancel = ctx, cancel
+	}
+	return s, nil
+}
+
+// usual is how long AWS usually takes, by step.
+var usual = map[string]time.Duration{
+	"nat": 105 * time.Second, "alb": 150 * time.Second, "certificate": 100 * time.Second,
+	"rollout": 75 * time.Second, "endpoints": 90 * time.Second,
+}
+
+func (s *session) close() {
+	if s.cancel != nil {
+		s.cancel()
+	}
+}
+
+// connect is the configuration of the SDK's clients: the sandbox's, or the usual one.
+func (s *session) connect() (awssdk.Config, error) {
+	if s.c.Bool("sandbox") {
+		return s.connectSandbox()
+	}
+	endpoint := ""
+	if s.typed("endpoint-url") { // those of the environment the SDK reads itself, by service
+		endpoint = s.c.String("endpoint-url")
+	}
+	return aws.Load(s.c.Context, aws.Where{
+		Region: s.c.String("region"), Fallback: s.app.Manifest.Region, Profile: s.c.String("profile"),
+		Endpoint: endpoint, Agent: "fargatectl-" + version().Version,
+	})
+}
+
+func (s *session) connectSandbox() (awssdk.Config, error) {
+	dir := filepath.Join(s.app.Manifest.Dir, ".fargatectl")
+	if err := hidden(dir); err != nil {
+		return awssdk.Config{}, err
+	}
+	box, err := sandbox.Open(sandbox.Options{Dir: filepath.Join(dir, "sandbox"), Speed: sandboxSpeed, Wait: true})
+	if err != nil {
+		return awssdk.Config{}, err
+	}
+	region := s.c.String("region")
+	if region == "" {
+		region = s.app.Manifest.Region
+	}
+	if region == "" {
+		region = "us-east-1"
+	}
+	s.app.Speed, s.app.Options.Offline, s.app.Registry.Transport = sandboxSpeed, true, http.RoundTripper(box)
+	s.poll = 100 * time.Millisecond
+	s.notes = append(s.notes, "SANDBOX: nothing here touches AWS; AWS's waits run 60 times faster")
+	return box.Config(region), nil
+}
+
+// hidden makes a folder of ours that git does not see.
+func hidden(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	ignore := filepath.Join(dir, ".gitignore")
+	if _, err := os.Stat(ignore); err == nil {
+		return nil
+	}
+	return os.WriteFile(ignore, []byte("*\n"), 0o600)
+}
+
+// start tells where the command works.
+func (s *session) start() {
+	s.sink.Start(ui.Run{
+		Version: version().Version, Command: s.c.Command.Name, Stack: s.app.Manifest.Stack(),
+		Account: s.app.Account, Region: s.app.Region, Note: strings.Join(s.notes, "; "),
+	})
+}
+
+// stop ends the progress. With --progress json the error is in it, and nobody says it again.
+func (s *session) stop(err error) error {
+	s.sink.Stop(err, hints(err)...)
+	if err != nil && s.mode == ui.ModeJSON {
+		return errors.Join(&quietError{exitCode(err)})
+	}
+	return err
+}
+
+// confirm asks whether to go on. Nobody to ask is no.
+func (s *session) confirm(question string) error {
+	if s.c.Bool("yes") {
+		return nil
+	}
+	if !s.terminal.Asks {
+		return &confirmError{s.c.Command.Name + " needs a confirmation, and there is no terminal to ask on", "add --yes"}
+	}
+	yes, err := ui.Confirm(s.c.Context, s.stdin, s.terminal.Err, question)
+	if err == nil && !yes {
+		err = &confirmError{"not confirmed; nothing was changed", ""}
+	}
+	return err
+}
+
+// result shows a result on stdout: v as JSON, or as table does it.
+func (s *session) result(v any, table func()) error {
+	if s.json {
+		return ui.JSON(s.terminal.Out, v)
+	}
+	table()
+	return nil
+}
+
+var errNothing = errors.New("nothing of this stack is up")

@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fargatectl/fargatectl/deploy"
+	"github.com/fargatectl/fargatectl/internal/ui"
+	"github.com/fargatectl/fargatectl/steps"
+)
+
+// upFlags are those of up and plan: they decide what is wanted.
+func upFlags() []cli.Flag {
+	return append(imageFlags(),
+		&cli.StringFlag{Name: "domain", Usage: "serve HTTPS at `NAME`; kept in the certificate's tags, so needed only once"},
+		&cli.BoolFlag{Name: "adopt", Usage: "take over what has our names and no owner"},
+		&cli.BoolFlag{Name: "prune", Usage: "drop what the task definition holds and the manifest does not know"},
+		&cli.BoolFlag{Name: "take-dns", Usage: "replace DNS records of this domain that are not ours"},
+	)
+}
+
+func (p *process) up() *cli.Command {
+	return &cli.Command{
+		Name: "up", Category: "start", Usage: "build, push and create or update everything, and wait until it serves",
+		Flags:  append(upFlags(), waitFlag(), timeoutFlag()),
+		Action: p.doUp,
+	}
+}
+
+func (p *process) doUp(c *cli.Context) error {
+	if err := noWords(c); err != nil {
+		return err
+	}
+	if w := c.String("wait"); !slices.Contains([]string{"accepted", "healthy", "steady"}, w) {
+		return usageErrorf("wait %q is none of accepted, healthy, steady", w)
+	}
+	s, err := p.open(c)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	all := s.wanted()
+	if s.app.Options.Wait == "accepted" { // the rollout, and what needs it, is what would be waited for
+		all = all[:slices.IndexFunc(all, func(st deploy.Step) bool { return st.Name() == "rollout" })]
+	}
+	stack, err := s.read(all)
+	if err != nil {
+		return err
+	}
+	if err := stack.Check(); err != nil {
+		return err
+	}
+	plan := stack.Plan()
+	if !plan.Empty() {
+		s.show(plan)
+		if err := s.confirm("apply this plan?"); err != nil {
+			return err
+		}
+	}
+	apply := stack.Apply
+	if s.app.Options.Wait != "steady" {
+		apply = stack.Grow
+	}
+	if err := s.stop(apply(s.c.Context)); err != nil {
+		return err
+	}
+	return s.done(plan, all)
+}
+
+// wanted is all steps, with the wishes of the command line.
+func (s *session) wanted() []deploy.Step {
+	s.app.Options = steps.Options{
+		Image: s.c.String("image"), Rebuild: s.c.Bool("rebuild"), ForceNewDeployment: s.c.Bool("force-new-deployment"),
+		Adopt: s.c.Bool("adopt"), Prune: s.c.Bool("prune"), TakeDNS: s.c.Bool("take-dns"), Wait: s.c.String("wait"),
+		Offline: s.app.Options.Offline, Force: s.c.Bool("force"),
+		KeepImages: slices.Contains(kept(s.c), "images"), KeepLogs: slices.Contains(kept(s.c), "logs"),
+	}
+	return steps.All(s.app)
+}
+
+// read finds what is live.
+func (s *session) read(all []deploy.Step) (*deploy.Stack, error) {
+	stack, err := deploy.New(s.sink.Event, all...)
+	if err != nil {
+		return nil, err
+	}
+	stack.Poll = s.poll
+	s.start()
+	return stack, stack.Read(s.c.Context)
+}
+
+// show prints a plan that is about to be asked for or done.
+func (s *session) show(plan deploy.Plan) {
+	if s.mode != ui.ModeJSON && s.mode != ui.ModeQuiet {
+		ui.PlanText(s.terminal.Err, plan)
+	}
+}
+
+// An upResult is what `up` says on stdout.
+type upResult struct {
+	steps.Outputs
+	Created int     `json:"created"`
+	Updated int     `json:"updated"`
+	Deleted int     `json:"deleted"`
+	Seconds float64 `json:"seconds"`
+}
+
+func (s *session) done(plan deploy.Plan, all []deploy.Step) error {
+	n, took := plan.Count(), time.Since(s.began)
+	r := upResult{steps.OutputsOf(all), n[0], n[1] + n[2], n[3], took.Round(time.Millisecond).Seconds()}
+	return s.result(r, func() {
+		if plan.Empty() {
+			fmt.Fprintf(s.terminal.Out, "no changes: %s is up to date (%s)\n", s.app.Manifest.Stack(), ui.Took(took))
+		} else {
+			fmt.Fprintf(s.terminal.Out, "%s is up in %s: %d created, %d updated, %d deleted\n", s.app.Manifest.Stack(), ui.Took(took), r.Created, r.Updated, r.Deleted)
+		}
+		ui.Facts(s.terminal.Out, append(facts(r.Outputs), ui.Fact{Name: "next", Value: s.next()})...)
+	})
+}
+
+// next are commands to try, as they would have to be typed here.
+func (s *session) next() string {
+	var text string
+	for _, cmd := range []string{"status", "logs tail --since 1h", "deploy", "destroy --confirm " + s.app.Manifest.Stack()} {
+		text += s.again(cmd) + "\n"
+	}
+	return text[:len(text)-1]
+}
+
+// again is a command line for this stack with the flags that this one was called with.
+func (s *session) again(cmd string) string {
+	line := "fargatectl " + cmd
+	for _, f := range []string{"file", "env", "profile", "region", "endpoint-url"} {
+		if s.c.IsSet(f) && s.typed(f) {
+			line += " --" + f + " " + s.c.String(f)
+		}
+	}
+	if s.c.Bool("sandbox") {
+		line += " --sandbox"
+	}
+	return line
+}
+
+// typed says whether a flag has to be typed again: one that the environment sets has not.
+func (s *session) typed(flag string) bool {
+	for _, f := range globalFlags() {
+		if sf, ok := f.(*cli.StringFlag); ok && sf.Name == flag {
+			for _, name := range sf.EnvVars {
+				if v, set := s.getenv(name); set && v == s.c.String(flag) {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// noWords refuses words behind a command that takes none.
+func noWords(c *cli.Context) error {
+	if c.Args().Present() {
+		return usageErrorf("%s takes no words, and got %q", c.Command.Name, c.Args().First())
+	}
+	return nil
+}
