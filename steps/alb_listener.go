@@ -119,7 +119,7 @@ func (s *ALB) forwarding() (ports []int32) {
 func (s *ALB) inUse() (arns []string) {
 	for _, port := range s.forwarding() {
 		for _, t := range forwards(s.on(port)) {
-			if t.Weight == nil || *t.Weight > 0 {
+			if weight(t) > 0 {
 				arns = append(arns, *t.TargetGroupArn)
 			}
 		}
@@ -160,6 +160,28 @@ func forwards(l types.Listener) []types.TargetGroupTuple {
 			return a.ForwardConfig.TargetGroups
 		case a.TargetGroupArn != nil:
 			return []types.TargetGroupTuple{{TargetGroupArn: a.TargetGroupArn, Weight: new(int32(1))}}
+		}
+	}
+	return nil
+}
+
+// weight is 1 where none is said.
+func weight(t types.TargetGroupTuple) int32 {
+	if t.Weight == nil {
+		return 1
+	}
+	return *t.Weight
+}
+
+// detach lets the listeners forget a target group.
+func (s *ALB) detach(ctx context.Context, group string) error {
+	for _, port := range s.forwarding() {
+		rest := slices.DeleteFunc(slices.Clone(forwards(s.on(port))), func(t types.TargetGroupTuple) bool { return *t.TargetGroupArn == group })
+		if len(rest) == len(forwards(s.on(port))) {
+			continue
+		}
+		if err := s.act(ctx, port, forwardTo(rest...)); err != nil {
+			return err
 		}
 	}
 	return nil

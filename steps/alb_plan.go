@@ -28,7 +28,12 @@ func (s *ALB) Plan() (plan []deploy.Change) {
 	plan = append(plan, s.planGroup()...)
 	plan = append(plan, s.planListener()...)
 	for _, g := range s.old {
-		plan = append(plan, deploy.Change{Op: deploy.Delete, What: "target group " + g.name(), After: true, Do: s.deleteGroup(g)})
+		plan = append(plan, deploy.Change{Op: deploy.Delete, What: "target group " + g.name(), After: true, Do: func(ctx context.Context) error {
+			if err := s.detach(ctx, g.arn()); err != nil {
+				return err
+			}
+			return s.deleteGroup(g)(ctx)
+		}})
 	}
 	return plan
 }

@@ -206,6 +206,24 @@ func TestDomainChanges(t *testing.T) {
 	})
 }
 
+// Another domain came to nothing: without it the plan is to go on with the one in use.
+func TestDomainStays(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		w.pick = onlyEdge
+		w.zone("example.com")
+		w.settled(albWith(withDomain))
+		w.Inject(sandbox.Fault{Service: "route53", Op: "ChangeResourceRecordSets", Code: "AccessDenied"})
+		if r := w.up(albWith("domain: www.example.com")); r.err == nil {
+			t.Error("the fault was not met")
+		}
+		w.Heal()
+		same(t, changes(w.plan(albWith(""))), "- certificate: certificate www.example.com, once the new release serves\n")
+		w.settled(albWith(""))
+		same(t, w.names(), apiNames)
+	})
+}
+
 // The zone of the new domain is elsewhere: the old name serves until the new certificate is issued.
 func TestDomainLeaves(t *testing.T) {
 	t.Parallel()
@@ -225,7 +243,8 @@ func TestCertificateGiven(t *testing.T) {
 		w.pick = onlyEdge
 		zone := w.zone("example.com")
 		c := acm.NewFromConfig(w.Config("us-east-1"))
-		made, err := c.RequestCertificate(t.Context(), &acm.RequestCertificateInput{DomainName: new("api.example.com"), ValidationMethod: "DNS"})
+		made, err := c.RequestCertificate(t.Context(), &acm.RequestCertificateInput{DomainName: new("api.example.com"), ValidationMethod: "DNS",
+			KeyAlgorithm: acmtypes.KeyAlgorithmEcPrime256v1}) // which ACM does not list unless it is asked to
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -360,6 +379,10 @@ func TestHostedZone(t *testing.T) {
 		w.zone("example.com")
 		id := strings.TrimPrefix(w.zone("example.com"), "/hostedzone/")
 		w.zone("api.example.com")
+		if _, err := w.dns().CreateHostedZone(t.Context(), &route53.CreateHostedZoneInput{Name: new("www.example.com"), CallerReference: new("private"),
+			VPC: &types.VPC{VPCId: new("vpc-0123456789abcdef0"), VPCRegion: "us-east-1"}}); err != nil {
+			t.Fatal(err) // the world does not see it
+		}
 		if got, want := w.plan(albWith("domain: www.example.com")), "there is more than one public hosted zone example.com: Z"; !strings.Contains(got, want) {
 			t.Error(got)
 		}

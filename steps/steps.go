@@ -26,10 +26,11 @@ func All(app *App) []deploy.Step {
 	scaling := &Scaling{App: app, ALB: alb, Service: service}
 	rollout := &Rollout{App: app, Service: service, ALB: alb}
 	keep := &Keep{App: app, Image: image, TaskDef: taskdef, Rollout: rollout}
+	traffic := &Traffic{App: app, ALB: alb, Rollout: rollout}
 	return []deploy.Step{
 		vpc, subnets, groups, eip, nat, endpoints, flowLogs,
 		ecr, image, iam, secrets, logs, cluster, taskdef,
 		certificate, alb, https, dns,
-		service, scaling, rollout, keep,
+		service, scaling, rollout, keep, traffic,
 	}
 }
