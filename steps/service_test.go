@@ -251,6 +251,30 @@ func TestServiceForced(t *testing.T) {
 	})
 }
 
+// What `scale` has set is kept and said, until the manifest's range is another.
+func TestServiceScaled(t *testing.T) {
+	inService(t, func(t *testing.T, w *world) {
+		w.settled(serviceOf(""))
+		note := aws.ScaleNote{By: "arn:aws:iam::123456789012:user/me", At: time.Now(), Desired: 5, Min: 2, Max: 10, OfMin: 2, OfMax: 10}
+		if _, err := w.ecs().TagResource(t.Context(), &ecs.TagResourceInput{ResourceArn: w.service().ServiceArn, Tags: []types.Tag{ecsTag(aws.TagScale, note.String())}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.ecs().UpdateService(t.Context(), &ecs.UpdateServiceInput{Cluster: new("app-cluster"), Service: new("app"), DesiredCount: new(int32(5))}); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.plan(serviceOf("")); !onlyNotes(got) || !strings.Contains(got, "kept as `scale` has set it: 5 tasks, 2 to 10, by user/me") {
+			t.Errorf("plan:\n%s", got)
+		}
+		w.settled(serviceOf(""))
+		if n := w.service().DesiredCount; n != 5 {
+			t.Errorf("%d tasks are desired", n)
+		}
+		if got := w.plan(serviceOf("max_capacity: 4")); strings.Contains(got, "kept as") {
+			t.Errorf("plan:\n%s", got)
+		}
+	})
+}
+
 // Another service of that name is left alone.
 func TestServiceNotOurs(t *testing.T) {
 	inService(t, func(t *testing.T, w *world) {
