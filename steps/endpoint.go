@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/fargatectl/fargatectl/aws"
 	"github.com/fargatectl/fargatectl/deploy"
 )
 
@@ -70,9 +71,9 @@ func (a *App) deleteEndpoint(ctx context.Context, id string) error {
 		}
 	}
 	return deploy.Until(ctx, func(ctx context.Context) (string, error) {
-		out, err := a.AWS.EC2.DescribeVpcEndpoints(ctx, &ec2.DescribeVpcEndpointsInput{Filters: []types.Filter{{Name: new("vpc-endpoint-id"), Values: []string{id}}}}, patient)
+		out, err := a.AWS.EC2.DescribeVpcEndpoints(ctx, &ec2.DescribeVpcEndpointsInput{VpcEndpointIds: []string{id}}, patient)
 		if err != nil {
-			return "", err
+			return "", aws.Ignore(err, "InvalidVpcEndpointId.NotFound")
 		}
 		for _, p := range out.VpcEndpoints {
 			if !strings.EqualFold(string(p.State), "deleted") {
