@@ -47,6 +47,9 @@ func (p *process) doDestroy(c *cli.Context) error {
 		return err
 	}
 	stack.Want(false)
+	if err := stack.Check(); err != nil { // what is protected
+		return err
+	}
 	plan := stack.Plan()
 	if !plan.Empty() {
 		s.show(plan)
