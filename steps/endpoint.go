@@ -18,20 +18,22 @@ import (
 
 // readEndpoints lists our VPC endpoints, without those that are going or never came.
 func (a *App) readEndpoints(ctx context.Context) (map[string]*types.VpcEndpoint, error) {
-	list, err := a.network.endpoints.get(func() ([]types.VpcEndpoint, error) {
-		return pages(func(token *string) ([]types.VpcEndpoint, *string, error) {
-			out, err := a.AWS.EC2.DescribeVpcEndpoints(ctx, &ec2.DescribeVpcEndpointsInput{Filters: a.our(), NextToken: token}, patient)
-			if err != nil {
-				return nil, nil, err
-			}
-			return out.VpcEndpoints, out.NextToken, nil
-		})
-	})
+	list, err := a.network.endpoints.get(func() ([]types.VpcEndpoint, error) { return a.listEndpoints(ctx) })
 	if err != nil {
 		return nil, err
 	}
 	list = slices.DeleteFunc(slices.Clone(list), func(p types.VpcEndpoint) bool { return goes(p.State) })
 	return byWord("VPC endpoint", list, func(p *types.VpcEndpoint) string { return *p.VpcEndpointId }, func(p *types.VpcEndpoint) []types.Tag { return p.Tags })
+}
+
+func (a *App) listEndpoints(ctx context.Context) ([]types.VpcEndpoint, error) {
+	return pages(func(token *string) ([]types.VpcEndpoint, *string, error) {
+		out, err := a.AWS.EC2.DescribeVpcEndpoints(ctx, &ec2.DescribeVpcEndpointsInput{Filters: a.our(), NextToken: token}, patient)
+		if err != nil {
+			return nil, nil, err
+		}
+		return out.VpcEndpoints, out.NextToken, nil
+	})
 }
 
 // goes says whether an endpoint is on its way out, or gone and still listed. States come in either case.

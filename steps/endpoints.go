@@ -175,17 +175,18 @@ func (s *Endpoints) Ready(ctx context.Context) (string, error) {
 	if len(ids) == 0 {
 		return "", nil
 	}
-	out, err := s.AWS.EC2.DescribeVpcEndpoints(ctx, &ec2.DescribeVpcEndpointsInput{Filters: []types.Filter{{Name: new("vpc-endpoint-id"), Values: ids}}}, patient)
+	list, err := s.listEndpoints(ctx)
 	if err != nil {
 		return "", err
 	}
+	list = slices.DeleteFunc(list, func(p types.VpcEndpoint) bool { return !slices.Contains(ids, *p.VpcEndpointId) })
 	var missing []string
-	for i, p := range out.VpcEndpoints {
+	for i, p := range list {
 		short := strings.TrimPrefix(*p.ServiceName, s.endpointService(""))
 		switch strings.ToLower(string(p.State)) {
 		case "available":
 			s.mu.Lock()
-			s.live[short] = &out.VpcEndpoints[i]
+			s.live[short] = &list[i]
 			s.mu.Unlock()
 		case "pending":
 			missing = append(missing, "endpoint "+short+" is pending")
@@ -194,7 +195,7 @@ func (s *Endpoints) Ready(ctx context.Context) (string, error) {
 		}
 	}
 	slices.Sort(missing)
-	if len(out.VpcEndpoints) < len(ids) {
+	if len(list) < len(ids) {
 		missing = append(missing, "an endpoint does not show yet")
 	}
 	return strings.Join(missing, ", "), nil

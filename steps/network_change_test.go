@@ -22,6 +22,10 @@ func TestNetworkChanges(t *testing.T) {
 + groups: app-ecs-sg: TCP 8081 from app-alb-sg
 - groups: app-ecs-sg: TCP 8080 from app-alb-sg (not in the manifest), once the new release serves
 `},
+		{"IPv6", plainManifest, with("aws_alb", "allowed_cidrs: [0.0.0.0/0, 2001:db8::/32]"), `
++ groups: app-alb-sg: TCP 80 from 2001:db8::/32
++ groups: app-alb-sg: TCP 443 from 2001:db8::/32
+`},
 		{"a tag", plainManifest, "project_name: app\ntags: {team: a}\n", `
 ~ vpc: VPC app-vpc 10.0.0.0/16 tags
     tag team: none -> a
@@ -129,5 +133,69 @@ func TestNetworkDrift(t *testing.T) {
 `)
 		w.settled(plainManifest)
 		same(t, w.network(), "\n"+before)
+	})
+}
+
+// An internal balancer is open to the VPC, unless the manifest says more.
+func TestGroupsInternal(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		w.pick = onlyNetwork
+		w.settled(with("aws_alb", "internal: true"))
+		if got := w.network(); !strings.Contains(got, "rule app-alb-sg egress false tcp 80 10.0.0.0/16\n") || strings.Contains(got, "tcp 80 0.0.0.0/0") {
+			t.Error(got)
+		}
+		w.settled(with("aws_alb", "internal: true, allowed_cidrs: [10.9.0.0/16]"))
+		if got := w.network(); !strings.Contains(got, "rule app-alb-sg egress false tcp 80 10.9.0.0/16\n") || strings.Contains(got, "tcp 80 10.0.0.0/16") {
+			t.Error(got)
+		}
+	})
+}
+
+// Two environments stand beside each other; destroying one leaves the other whole.
+func TestNetworkEnvironments(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		w.pick = wholeNetwork
+		m := plainManifest + "environments: {staging: {}}\n"
+		w.settled(m)
+		before := w.network()
+		if r := w.apply(t.Context(), w.app(m, "staging"), false); r.err != nil {
+			t.Fatal(r.err)
+		}
+		if got := w.network(); !strings.Contains(got, "nat app-staging-nat-use1-az1 in app-staging-public-use1-az1 available\n") {
+			t.Error(got)
+		}
+		w.settled(m)
+		if r := w.apply(t.Context(), w.app(m, "staging"), true); r.err != nil {
+			t.Fatal(r.err)
+		}
+		same(t, w.network(), before)
+	})
+}
+
+// What others have put into our VPC, or on our tables, is named and left.
+func TestNetworkForeignInside(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		w.pick = onlyNetwork
+		w.settled(plainManifest)
+		ctx, c := t.Context(), w.ec2()
+		vpc := ok(c.DescribeVpcs(ctx, nil)).Vpcs[0].VpcId
+		table := ok(c.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{Filters: []types.Filter{{Name: new("tag:Name"), Values: []string{"app-public"}}}})).RouteTables[0].RouteTableId
+		net := ok(c.CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: vpc, CidrBlock: new("10.0.50.0/24")})).Subnet.SubnetId
+		assoc := ok(c.AssociateRouteTable(ctx, &ec2.AssociateRouteTableInput{RouteTableId: table, SubnetId: net})).AssociationId
+		if r := w.destroy(plainManifest); r.err == nil || !strings.Contains(r.err.Error(), "the association of route table "+*table+" with subnet "+*net+" does not go by itself") {
+			t.Error(r.err)
+		}
+		ok(c.DisassociateRouteTable(ctx, &ec2.DisassociateRouteTableInput{AssociationId: assoc}))
+		if r := w.destroy(plainManifest); r.err == nil || !strings.Contains(r.err.Error(), "vpc: VPC app-vpc 10.0.0.0/16: subnet "+*net+" does not go by itself") {
+			t.Error(r.err)
+		}
+		ok(c.DeleteSubnet(ctx, &ec2.DeleteSubnetInput{SubnetId: net}))
+		if r := w.destroy(plainManifest); r.err != nil {
+			t.Error(r.err)
+		}
+		same(t, w.network(), "")
 	})
 }

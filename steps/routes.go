@@ -2,8 +2,10 @@ package steps
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -181,15 +183,47 @@ func (s *Subnets) unroute(ctx context.Context, t *types.RouteTable) error {
 	return err
 }
 
-// deleteTables deletes those that are not to be kept. Associations with subnets of others are theirs, and stop it.
+// deleteTables deletes those that are not to be kept.
 func (s *Subnets) deleteTables(keep []string) (plan []deploy.Change) {
 	for _, w := range slices.Sorted(maps.Keys(s.tables)) {
 		if t := s.tables[w]; !slices.Contains(keep, w) {
 			plan = append(plan, deploy.Change{Op: deploy.Delete, What: tableWhat(w), Group: "delete tables", Do: func(ctx context.Context) error {
-				_, err := s.AWS.EC2.DeleteRouteTable(ctx, &ec2.DeleteRouteTableInput{RouteTableId: t.RouteTableId}, patient)
-				return aws.Ignore(err, "InvalidRouteTableID.NotFound")
+				return s.deleteTable(ctx, *t.RouteTableId)
 			}})
 		}
 	}
 	return plan
+}
+
+// deleteTable deletes a table once no subnet has it. Associations of our own subnets, which are gone, are to be gone
+// with them; where they are not they are taken away. One with a subnet of others is theirs, and stops it.
+func (s *Subnets) deleteTable(ctx context.Context, id string) error {
+	var left []types.RouteTableAssociation
+	return s.whenFree(ctx, func(context.Context) (dependents, error) {
+		d := dependents{patience: time.Minute}
+		for _, a := range left {
+			d.names = append(d.names, fmt.Sprintf("the association of route table %s with subnet %s", id, val(a.SubnetId)))
+		}
+		return d, nil
+	}, func() error {
+		_, err := s.AWS.EC2.DeleteRouteTable(ctx, &ec2.DeleteRouteTableInput{RouteTableId: &id}, patient)
+		if !aws.Is(err, "DependencyViolation") {
+			return err
+		}
+		out, readErr := s.AWS.EC2.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{RouteTableIds: []string{id}}, patient)
+		if readErr != nil {
+			return readErr
+		}
+		left = out.RouteTables[0].Associations
+		for _, a := range left {
+			if !slices.ContainsFunc(slices.Collect(maps.Values(s.live)), func(n *types.Subnet) bool { return *n.SubnetId == val(a.SubnetId) }) {
+				continue
+			}
+			_, gone := s.AWS.EC2.DisassociateRouteTable(ctx, &ec2.DisassociateRouteTableInput{AssociationId: a.RouteTableAssociationId}, patient)
+			if gone := aws.Ignore(gone, "InvalidAssociationID.NotFound"); gone != nil {
+				return gone
+			}
+		}
+		return err
+	})
 }

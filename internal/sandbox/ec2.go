@@ -44,8 +44,8 @@ func newEC2(s *Sandbox) *ec2Service {
 	s.on["nat.settle"] = e.settleNAT
 	s.on["nat.deleted"] = e.deletedNAT
 	s.on["nat.forget"] = func(ref string) { r, id := s.byRef(ref); delete(r.EC2.NATs, id) }
-	s.on["endpoint.available"] = e.endpointAvailable
-	s.on["endpoint.deleted"] = e.endpointDeleted
+	s.on["endpoint.available"] = e.availableEndpoint
+	s.on["endpoint.deleted"] = e.deletedEndpoint
 	return e
 }
 

@@ -29,6 +29,17 @@ var endpointServices = strings.Fields(`dynamodb ec2 ecr.api ecr.dkr ecs ecs-agen
 
 func isGateway(service string) bool { return service == "s3" || service == "dynamodb" }
 
+// The states of an endpoint as EC2 answers them: in lower case, other than the SDK's enumeration has them (Terraform and
+// the examples of the CLI's reference go by these).
+const (
+	endpointPending   types.State = "pending"
+	endpointAvailable types.State = "available"
+	endpointDeleting  types.State = "deleting"
+)
+
+// natInterface is the type of a NAT gateway's interface as EC2 answers it; the SDK's enumeration has "natGateway".
+const natInterface types.NetworkInterfaceType = "nat_gateway"
+
 // anyone is the policy of an endpoint without one of its own.
 const anyone = `{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`
 
@@ -67,7 +78,7 @@ func (s *ec2Service) CreateVpcEndpoint(ctx context.Context, in *ec2.CreateVpcEnd
 	}
 	p := &types.VpcEndpoint{
 		VpcEndpointId: new(s.id("vpce")), VpcEndpointType: kind, VpcId: v.VpcId, ServiceName: in.ServiceName, ServiceRegion: &r.Name,
-		State: types.StatePending, OwnerId: new(Account), CreationTimestamp: new(s.clock), PolicyDocument: new(or(in.PolicyDocument, anyone)),
+		State: endpointPending, OwnerId: new(Account), CreationTimestamp: new(s.clock), PolicyDocument: new(or(in.PolicyDocument, anyone)),
 		PrivateDnsEnabled: new(false), RequesterManaged: new(false), Tags: tags,
 	}
 	wait := gatewayEndpointUp
@@ -154,7 +165,7 @@ func (e *ec2State) privateDNS(v *vpc, p *types.VpcEndpoint) error {
 		return fail("InvalidParameter", "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for %s", *v.VpcId)
 	}
 	for _, other := range e.Endpoints {
-		if *other.VpcId == *v.VpcId && *other.ServiceName == *p.ServiceName && other != p && val(other.PrivateDnsEnabled) && other.State != types.StateDeleting {
+		if *other.VpcId == *v.VpcId && *other.ServiceName == *p.ServiceName && other != p && val(other.PrivateDnsEnabled) && other.State != endpointDeleting {
 			return fail("InvalidParameter", "private-dns-enabled cannot be set because there is already a conflicting DNS domain for %s in the VPC %s", *p.ServiceName, *v.VpcId)
 		}
 	}
@@ -191,13 +202,13 @@ func (s *ec2Service) enter(r *Region, p *types.VpcEndpoint, ids []string) error 
 	return nil
 }
 
-func (s *ec2Service) endpointAvailable(ref string) {
-	if r, id := s.byRef(ref); r.EC2.Endpoints[id] != nil && r.EC2.Endpoints[id].State == types.StatePending {
-		r.EC2.Endpoints[id].State = types.StateAvailable
+func (s *ec2Service) availableEndpoint(ref string) {
+	if r, id := s.byRef(ref); r.EC2.Endpoints[id] != nil && r.EC2.Endpoints[id].State == endpointPending {
+		r.EC2.Endpoints[id].State = endpointAvailable
 	}
 }
 
-func (s *ec2Service) endpointDeleted(ref string) {
+func (s *ec2Service) deletedEndpoint(ref string) {
 	r, id := s.byRef(ref)
 	if p := r.EC2.Endpoints[id]; p != nil {
 		for _, eni := range p.NetworkInterfaceIds {
@@ -228,7 +239,7 @@ func (s *ec2Service) DeleteVpcEndpoints(ctx context.Context, in *ec2.DeleteVpcEn
 			}})
 			continue
 		}
-		if p.State == types.StateDeleting {
+		if p.State == endpointDeleting {
 			continue
 		}
 		wait := time.Second
@@ -236,7 +247,7 @@ func (s *ec2Service) DeleteVpcEndpoints(ctx context.Context, in *ec2.DeleteVpcEn
 			wait = endpointGone
 		}
 		r.EC2.unroute(p, nil)
-		p.State = types.StateDeleting
+		p.State = endpointDeleting
 		s.after(wait, "endpoint.deleted", ref(r, id))
 	}
 	return out, nil

@@ -15,7 +15,7 @@ func (s *ec2Service) ModifyVpcEndpoint(ctx context.Context, in *ec2.ModifyVpcEnd
 	if err != nil {
 		return nil, err
 	}
-	if p.State == types.StateDeleting {
+	if p.State == endpointDeleting {
 		return nil, fail("InvalidVpcEndpoint.State", "The VPC endpoint %s is being deleted", *p.VpcEndpointId)
 	}
 	edit := s.editInterface

@@ -90,7 +90,7 @@ func (s *Sandbox) connect(r *Region, n *types.NatGateway, public bool) (code, me
 	if err != nil {
 		return new("InsufficientFreeAddressesInSubnet"), new("Subnet has insufficient free addresses to create this NAT gateway")
 	}
-	r.EC2.ENIs[eni].InterfaceType = types.NetworkInterfaceTypeNatGateway
+	r.EC2.ENIs[eni].InterfaceType = natInterface
 	address := &n.NatGatewayAddresses[0]
 	address.NetworkInterfaceId, address.PrivateIp, address.Status = &eni, &ip, types.NatGatewayAddressStatusSucceeded
 	if public {

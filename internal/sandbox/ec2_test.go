@@ -362,7 +362,7 @@ func TestEndpoints(t *testing.T) {
 		if c := codeOf(create(&ec2.CreateVpcEndpointInput{VpcEndpointType: "Interface", ServiceName: new("com.amazonaws.us-east-1.logs"), SubnetIds: n.subnets})); c != "InvalidParameter" {
 			t.Error("private DNS conflict", c)
 		}
-		if len(logs.NetworkInterfaceIds) != 2 || logs.State != types.StatePending || n.free(n.subnets[0]) != 250 {
+		if len(logs.NetworkInterfaceIds) != 2 || logs.State != endpointPending || n.free(n.subnets[0]) != 250 {
 			t.Error(logs)
 		}
 		ok(n.ModifyVpcEndpoint(ctx, &ec2.ModifyVpcEndpointInput{VpcEndpointId: logs.VpcEndpointId, RemoveSubnetIds: n.subnets[:1]}))
@@ -370,11 +370,11 @@ func TestEndpoints(t *testing.T) {
 		state := func() []types.VpcEndpoint {
 			return ok(n.DescribeVpcEndpoints(ctx, &ec2.DescribeVpcEndpointsInput{Filters: []types.Filter{{Name: new("vpc-endpoint-type"), Values: []string{"Interface"}}}})).VpcEndpoints
 		}
-		if p := state()[0]; p.State != types.StateAvailable || len(p.SubnetIds) != 1 || n.free(n.subnets[0]) != 251 {
+		if p := state()[0]; p.State != endpointAvailable || len(p.SubnetIds) != 1 || n.free(n.subnets[0]) != 251 {
 			t.Error(p)
 		}
 		out := ok(n.DeleteVpcEndpoints(ctx, &ec2.DeleteVpcEndpointsInput{VpcEndpointIds: []string{*logs.VpcEndpointId, *s3.VpcEndpointId, "vpce-0"}}))
-		if len(out.Unsuccessful) != 1 || len(routes()) != 1 || state()[0].State != types.StateDeleting {
+		if len(out.Unsuccessful) != 1 || len(routes()) != 1 || state()[0].State != endpointDeleting {
 			t.Error(out, routes(), state())
 		}
 		if c := codeOf(n.DeleteSubnet(ctx, &ec2.DeleteSubnetInput{SubnetId: &n.subnets[1]})); c != "DependencyViolation" {
