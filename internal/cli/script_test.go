@@ -13,10 +13,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/fargatectl/fargatectl/internal/sandbox"
+	"github.com/fargatectl/fargatectl/internal/witness"
 )
 
 // The scripts run the program as a user does, each command in a process of its own.
 func TestMain(m *testing.M) {
+	observe = witness.Recorded
 	testscript.Main(m, map[string]func(){"fargatectl": func() { os.Exit(Main(os.Args)) }})
 }
 
@@ -33,6 +35,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			// Go builds of the sample need Go's own caches; nothing else comes from the machine.
 			e.Vars = append(e.Vars, cache...)
+			e.Vars = append(e.Vars, witness.Env+"="+os.Getenv(witness.Env))
 			e.Vars = append(e.Vars, "SAMPLES="+sample, "AWS_EC2_METADATA_DISABLED=true", "NO_COLOR=1", "LANG=C.UTF-8")
 			return nil
 		},

@@ -36,6 +36,9 @@ type session struct {
 	cancel context.CancelFunc
 }
 
+// observe lets tests record what goes over the wire.
+var observe = func(cfg awssdk.Config) awssdk.Config { return cfg }
+
 // open reads the manifest, finds the account and starts the command's clock.
 func (p *process) open(c *cli.Context) (*session, error) {
 	s, err := p.offline(c)
@@ -46,7 +49,7 @@ func (p *process) open(c *cli.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.app.AWS, s.app.Region = aws.Connect(cfg), cfg.Region
+	s.app.AWS, s.app.Region = aws.Connect(observe(cfg)), cfg.Region
 	s.who, err = aws.WhoAmI(s.c.Context, cfg, s.app.AWS)
 	if err != nil {
 		return nil, err
