@@ -173,8 +173,7 @@ class Reader:
             self.expect(f'roles.{kind}.path', role['Path'], '/')
             self.expect(f'roles.{kind}.policies', [p['PolicyArn'] for p in iam.list_attached_role_policies(RoleName=name)['AttachedPolicies']], attached)
             self.expect(f'roles.{kind}.inline', iam.list_role_policies(RoleName=name)['PolicyNames'], [])
-            trust = role['AssumeRolePolicyDocument']['Statement']
-            statement = self.one('trust statement', trust)
+            statement = self.one('trust statement', plain(role['AssumeRolePolicyDocument'])['Statement'])
             self.expect(f'roles.{kind}.principal', statement['Principal'], {'Service': 'ecs-tasks.amazonaws.com'})
             self.expect(f'roles.{kind}.action', (statement['Effect'], statement['Action']), ('Allow', 'sts:AssumeRole'))
             self.expect(f'roles.{kind}.condition', statement['Condition'], {
@@ -381,6 +380,13 @@ class Reader:
 
 class Missing(Exception):
     pass
+
+
+def plain(policy):
+    """A policy with a list of one value as that value: to IAM they are the same; statements stay a list."""
+    if isinstance(policy, dict):
+        return {k: [plain(s) for s in v] if k == 'Statement' else plain(v) for k, v in policy.items()}
+    return policy[0] if isinstance(policy, list) and len(policy) == 1 else policy
 
 
 def main():
