@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -50,6 +51,11 @@ func (p *process) open(c *cli.Context) (*session, error) {
 		return nil, err
 	}
 	s.app.AWS, s.app.Region = aws.Connect(observe(cfg)), cfg.Region
+	expect := map[string]time.Duration{}
+	for step, d := range usual {
+		expect[step] = time.Duration(float64(d) / cmp.Or(s.app.Speed, 1))
+	}
+	s.sink = ui.NewSink(s.mode, p.terminal, expect)
 	s.who, err = aws.WhoAmI(s.c.Context, cfg, s.app.AWS)
 	if err != nil {
 		return nil, err
@@ -73,7 +79,6 @@ func (p *process) offline(c *cli.Context) (*session, error) {
 	}
 	s := &session{process: p, c: c, mode: mode, json: c.String("output") == "json", poll: time.Second}
 	s.app = &steps.App{Manifest: m, Registry: steps.Registry{URL: c.String("registry-url")}}
-	s.sink = ui.NewSink(mode, p.terminal, usual)
 	if d := c.Duration("timeout"); d > 0 {
 		ctx, cancel := context.WithTimeoutCause(c.Context, d, errTimeout)
 		s.c.Context, s.cancel = ctx, cancel

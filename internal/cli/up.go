@@ -106,19 +106,38 @@ type upResult struct {
 	Updated int     `json:"updated"`
 	Deleted int     `json:"deleted"`
 	Seconds float64 `json:"seconds"`
+	Build   float64 `json:"build_seconds"` // of them, the build of the image
 }
 
 func (s *session) done(plan deploy.Plan, all []deploy.Step) error {
 	n, took := plan.Count(), time.Since(s.began)
-	r := upResult{steps.OutputsOf(all), n[0], n[1] + n[2], n[3], took.Round(time.Millisecond).Seconds()}
+	built := buildTook(all)
+	r := upResult{steps.OutputsOf(all), n[0], n[1] + n[2], n[3], took.Round(time.Millisecond).Seconds(), built.Round(time.Millisecond).Seconds()}
 	return s.result(r, func() {
 		if plan.Empty() {
 			fmt.Fprintf(s.terminal.Out, "no changes: %s is up to date (%s)\n", s.app.Manifest.Stack(), ui.Took(took))
 		} else {
-			fmt.Fprintf(s.terminal.Out, "%s is up in %s: %d created, %d updated, %d deleted\n", s.app.Manifest.Stack(), ui.Took(took), r.Created, r.Updated, r.Deleted)
+			fmt.Fprintf(s.terminal.Out, "%s is up in %s%s: %d created, %d updated, %d deleted\n", s.app.Manifest.Stack(), ui.Took(took), ofThem(built), r.Created, r.Updated, r.Deleted)
 		}
 		ui.Facts(s.terminal.Out, append(facts(r.Outputs), ui.Fact{Name: "next", Value: s.next()})...)
 	})
+}
+
+// buildTook is how long the image's own build lasted in this run.
+func buildTook(all []deploy.Step) time.Duration {
+	for _, st := range all {
+		if image, ok := st.(*steps.Image); ok {
+			return image.BuildTook
+		}
+	}
+	return 0
+}
+
+func ofThem(built time.Duration) string {
+	if built == 0 {
+		return ""
+	}
+	return ", " + ui.Took(built) + " of them the image's build"
 }
 
 // next are commands to try, as they would have to be typed here.
