@@ -12,7 +12,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build: ## the static, stripped binary: bin/fargatectl
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/fargatectl .
+	CGO_ENABLED=0 go build -trimpath -tags urfave_cli_no_docs -ldflags '-s -w' -o bin/fargatectl .
 
 test: ## every test that needs nothing but Go
 	go test ./...

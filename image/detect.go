@@ -3,7 +3,7 @@ package image
 import (
 	"context"
 	"errors"
-	"go/build"
+	"go/build/constraint"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -31,16 +31,9 @@ func Detect(dir string) (Spec, error) {
 			return Spec{}, err
 		}
 	}
-	linux := build.Default
-	linux.GOOS, linux.CgoEnabled = "linux", false
-	p, err := linux.ImportDir(dir, 0)
-	if p != nil && p.Name == "main" {
-		return Spec{Dir: dir, Go: "."}, nil // what else is wrong with it, the build tells better
-	}
-	var none *build.NoGoError
-	var several *build.MultiplePackageError
-	if err != nil && !errors.As(err, &none) && !errors.As(err, &several) && p.Name == "" {
-		return Spec{}, err
+	main, err := isMain(dir)
+	if main || err != nil {
+		return Spec{Dir: dir, Go: "."}, err // what else is wrong with it, the build tells better
 	}
 	what := "nothing to build in " + dir + ": there is neither a Dockerfile nor a Go main package"
 	ways := "add a Dockerfile, or say what to build with `build: {go: ./cmd/NAME}` or `build: {dockerfile: PATH}`, " +
@@ -50,6 +43,60 @@ func Detect(dir string) (Spec, error) {
 			"or add a Dockerfile, or run an image that is there with `image: REF` or --image REF"
 	}
 	return Spec{}, &Error{What: what, Ways: ways}
+}
+
+// isMain says whether a file of dir that a build for Linux takes begins with "package main". The go tool may not be there
+// to ask, and go/build would add half a megabyte to the program.
+func isMain(dir string) (bool, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return false, err
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file) //nolint:gosec // the user's own source
+		if err != nil {
+			return false, err
+		}
+		if name, built := packageClause(string(text)); built && name == "main" {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// packageClause reads the head of a Go file: the name of its package, and whether its build constraint holds on Linux.
+func packageClause(text string) (name string, built bool) {
+	built, comment := true, false
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if comment {
+			_, line, comment = cutEnd(line)
+		}
+		for strings.HasPrefix(line, "/*") {
+			_, line, comment = cutEnd(line[2:])
+		}
+		if name, ok := strings.CutPrefix(line, "package "); ok {
+			name, _, _ = strings.Cut(name, "//")
+			return strings.TrimSpace(name), built
+		}
+		if constraint.IsGoBuild(line) {
+			if x, err := constraint.Parse(line); err == nil {
+				built = x.Eval(func(tag string) bool {
+					return tag == "linux" || tag == "unix" || tag == "amd64" || strings.HasPrefix(tag, "go1.")
+				})
+			}
+		}
+	}
+	return "", false
+}
+
+// cutEnd is what stands behind the end of a comment, and whether the comment goes on in the next line.
+func cutEnd(line string) (before, after string, goesOn bool) {
+	before, after, ended := strings.Cut(line, "*/")
+	return before, strings.TrimSpace(after), !ended
 }
 
 // mains lists the first main packages below dir, as they would be written in a manifest. It serves an error's hint alone,

@@ -360,6 +360,9 @@ func TestDetect(t *testing.T) {
 		"Containerfile":     {map[string]string{"Containerfile": "FROM scratch\n"}, Spec{Dockerfile: "Containerfile"}, ""},
 		"Go":                {module, Spec{Go: "."}, ""},
 		"main further down": {library, Spec{}, "`build: {go: ./cmd/job}`"},
+		"head of comments":  {map[string]string{"a.go": "// Copyright\n\n/* Package main\nis\n*/ /* more */\n//go:build linux && go1.18\n\npackage main // here\n"}, Spec{Go: "."}, ""},
+		"another system":    {map[string]string{"a.go": "//go:build windows\n\npackage main\n"}, Spec{}, "--image REF"},
+		"a test":            {map[string]string{"a_test.go": "package main\n"}, Spec{}, "--image REF"},
 		"ignored file":      {ignored, Spec{}, "--image REF"},
 		"nothing":           {map[string]string{"index.html": ""}, Spec{}, "--image REF"},
 	} {
