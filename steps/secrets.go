@@ -23,7 +23,7 @@ type Secrets struct {
 	*App
 	IAM *IAM
 
-	ARNs deploy.Out[map[string]string] // by id in the manifest
+	ARNs deploy.Out[map[string]string] // of those that are there, by id in the manifest
 
 	mu     sync.Mutex         // changes run together
 	live   map[string]*secret // ours and the wanted ones that exist, by name
@@ -138,15 +138,13 @@ func (s *Secrets) foreign() (arns []string) {
 	return arns
 }
 
-// settle makes the ARNs known once all secrets are there.
+// settle makes the ARNs of all that are there known.
 func (s *Secrets) settle() {
 	arns := map[string]string{}
 	for _, m := range s.Manifest.Secrets {
-		l := s.live[m.Name]
-		if l == nil {
-			return
+		if l := s.live[m.Name]; l != nil {
+			arns[m.ID] = l.arn
 		}
-		arns[m.ID] = l.arn
 	}
 	s.ARNs.Set(arns)
 }

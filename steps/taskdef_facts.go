@@ -200,7 +200,7 @@ func (s *TaskDef) valueFrom(env string) (from deploy.Out[string]) {
 		}
 		arn := ref.ARN
 		if arns, known := s.Secrets.ARNs.Known(); arn == "" && known {
-			arn = arns[ref.Secret]
+			arn = arns[ref.Secret] // "" while it is still to be made
 		}
 		if arn != "" && ref.JSONKey != "" {
 			arn += ":" + ref.JSONKey + "::"
