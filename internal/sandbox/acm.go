@@ -88,7 +88,9 @@ func (s *acmService) RequestCertificate(ctx context.Context, in *acm.RequestCert
 	if method == types.ValidationMethodDns {
 		s.after(certRecords, "certificate records", arn)
 	}
-	s.after(72*time.Hour, "certificate timed out", arn)
+	if s.o.Speed != 0 { // where waits take no time a deadline would be over at once
+		s.after(72*time.Hour, "certificate timed out", arn)
+	}
 	return &acm.RequestCertificateOutput{CertificateArn: &arn}, nil
 }
 

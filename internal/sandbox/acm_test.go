@@ -121,6 +121,28 @@ func TestCertificateRequests(t *testing.T) {
 	})
 }
 
+// Where waits take no time, a certificate still waits for its record.
+func TestCertificateInstant(t *testing.T) {
+	t.Parallel()
+	s, err := Open(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &edge{Sandbox: s, t: t}
+	zone, arn := e.zone("example.com"), e.request("example.com")
+	c := e.certificate(arn)
+	if c.Status != types.CertificateStatusPendingValidation {
+		t.Error(c.Status)
+	}
+	record := c.DomainValidationOptions[0].ResourceRecord
+	if err := e.change(zone, dns.ChangeActionUpsert, *record.Name, dns.RRTypeCname, *record.Value); err != nil {
+		t.Error(err)
+	}
+	if got := e.certificate(arn).Status; got != types.CertificateStatusIssued {
+		t.Error(got)
+	}
+}
+
 // A CAA record of another authority makes the certificate fail.
 func TestCAA(t *testing.T) {
 	inEdge(t, func(t *testing.T, e *edge) {

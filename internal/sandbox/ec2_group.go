@@ -133,7 +133,10 @@ func (e *ec2State) withRules(g *types.SecurityGroup) types.SecurityGroup {
 		})
 		if i < 0 {
 			i = len(*list)
-			p := types.IpPermission{IpProtocol: r.IpProtocol, FromPort: r.FromPort, ToPort: r.ToPort}
+			p := types.IpPermission{ // all four lists are there, empty ones too
+				IpProtocol: r.IpProtocol, FromPort: r.FromPort, ToPort: r.ToPort,
+				IpRanges: []types.IpRange{}, Ipv6Ranges: []types.Ipv6Range{}, PrefixListIds: []types.PrefixListId{}, UserIdGroupPairs: []types.UserIdGroupPair{},
+			}
 			if *r.IpProtocol == "-1" {
 				p.FromPort, p.ToPort = nil, nil
 			}

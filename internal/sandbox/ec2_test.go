@@ -317,6 +317,9 @@ func TestGroupRules(t *testing.T) {
 		if len(shown) != 1 || len(shown[0].IpPermissions) != 1 || len(shown[0].IpPermissions[0].IpRanges) != 2 || *shown[0].IpPermissionsEgress[0].IpProtocol != "-1" {
 			t.Error(shown)
 		}
+		if shown[0].IpPermissions[0].UserIdGroupPairs == nil { // boto3's users read it without asking
+			t.Error("an empty list of a permission is left out")
+		}
 		ok(n.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{GroupId: task, IpPermissions: from}))
 		if c := codeOf(n.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{GroupId: task, IpPermissions: from})); c != "InvalidPermission.NotFound" {
 			t.Error(c)
