@@ -189,6 +189,7 @@ func (w *world) change(c change) string {
 		to = strings.ReplaceAll(to, "CERTIFICATE", "'"+w.issued()+"'")
 	}
 	w.settled(from)
+	defer w.guard()()
 	before := w.lasting()
 	plan := w.plan(to)
 	r := w.settled(to)

@@ -101,11 +101,15 @@ func (w *world) life(all ...resources) string {
 	w.others()
 	before := w.lasting()
 	var yaml string
-	for _, r := range all {
+	for i, r := range all {
+		if i == 1 {
+			defer w.guard()()
+		}
 		yaml = r.yaml()
 		w.settled(yaml)
 		time.Sleep(2 * time.Hour) // what is leaving has left
 	}
+	w.Watch(nil)
 	picture := w.lasting()
 	w.leaves(yaml, before)
 	return picture

@@ -46,6 +46,7 @@ type Sandbox struct {
 	on     map[string]func(id string) // what is done when an event is due, by its kind
 	faults []*Fault
 	calls  []Call
+	watch  func() // of a test
 }
 
 // A Call is one request that was answered.
@@ -138,6 +139,7 @@ func (s *Sandbox) locked(work func() error) (err error) {
 	}
 	s.advance(s.o.Now())
 	err = work()
+	s.watched()
 	s.advance(s.clock) // what is due at once
 	if s.dirty {
 		if saveErr := s.save(); saveErr != nil {
@@ -185,6 +187,7 @@ func (s *Sandbox) advance(now time.Time) {
 		s.clock = next.At
 		s.dirty = true
 		s.on[next.Kind](next.ID)
+		s.watched()
 	}
 	s.clock = now
 }
