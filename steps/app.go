@@ -63,6 +63,10 @@ type Options struct {
 	KeepImages, KeepLogs bool
 }
 
+// Awaited says whether the deployment is followed to its end: only then is it known to serve, and what the release before
+// it needs may go.
+func (o Options) Awaited() bool { return o.Wait == "" || o.Wait == "steady" }
+
 // owner is who we are in tags.
 func (a *App) owner() aws.Owner {
 	return aws.Owner{Project: a.Manifest.Project, Env: a.Manifest.EnvTag()}

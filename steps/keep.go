@@ -30,7 +30,7 @@ func (s *Keep) Read(context.Context) error { return nil }
 // Plan tags the image when its tag is not there, or names another image.
 func (s *Keep) Plan() []deploy.Change {
 	digest, ours := s.digest()
-	if !ours || s.Options.Wait == "accepted" { // then nobody knows yet whether it serves
+	if !ours || !s.Options.Awaited() { // then nobody knows yet whether it serves
 		return nil
 	}
 	from, to := "none", "(known after apply)"

@@ -90,6 +90,28 @@ func TestReach(t *testing.T) {
 	}
 }
 
+// A release that is not followed to its end takes nothing away; the next up does.
+func TestReachUnawaited(t *testing.T) {
+	t.Parallel()
+	for _, wait := range []string{"accepted", "healthy"} {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.poll, w.opts.Offline, w.opts.Wait = time.Second, true, wait
+			w.settled(start.yaml())
+			time.Sleep(10 * time.Minute)
+			defer w.guard()()
+			to := start.with(takes["port and secret"]).yaml()
+			if r := w.up(to); r.err != nil {
+				t.Fatal(r.err)
+			}
+			time.Sleep(10 * time.Minute)
+			w.opts.Wait = ""
+			if r := w.up(to); r.err != nil || strings.Join(times(r.changing()), ", ") != "ec2.RevokeSecurityGroupIngress, iam.DeleteRolePolicy, secretsmanager.DeleteSecret" {
+				t.Errorf("%s: error %v, changing calls %v", wait, r.err, times(r.changing()))
+			}
+		})
+	}
+}
+
 func (w *world) fails(from, to resources, broken sandbox.Failure) {
 	w.t.Helper()
 	w.poll, w.opts.Offline = 5*time.Second, true

@@ -21,7 +21,7 @@ type Traffic struct {
 func (s *Traffic) Name() string { return "traffic" }
 
 // Wanted is false while the rollout is not awaited: then nobody knows whether the new group can serve.
-func (s *Traffic) Wanted() bool { return s.Options.Wait != "accepted" }
+func (s *Traffic) Wanted() bool { return s.Options.Awaited() }
 
 // Read does nothing: the listeners say it all, and ALB has them.
 func (s *Traffic) Read(context.Context) error { return nil }

@@ -118,7 +118,11 @@ func (w *world) apply(ctx context.Context, app *App, destroy bool) *run {
 	r := w.read(ctx, app, destroy)
 	if r.err == nil {
 		r.plan = r.stack.Plan()
-		r.err = r.stack.Apply(ctx)
+		if app.Options.Awaited() {
+			r.err = r.stack.Apply(ctx)
+		} else { // as the command does
+			r.err = r.stack.Grow(ctx)
+		}
 	}
 	r.took, r.calls = time.Since(began), w.Calls()[before:]
 	for _, d := range r.done { // law 3: what is done was shown

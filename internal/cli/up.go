@@ -61,7 +61,7 @@ func (p *process) doUp(c *cli.Context) error {
 		}
 	}
 	apply := stack.Apply
-	if s.app.Options.Wait != "steady" {
+	if !s.app.Options.Awaited() {
 		apply = stack.Grow
 	}
 	if err := s.stop(apply(s.c.Context)); err != nil {
