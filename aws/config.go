@@ -54,7 +54,7 @@ func Load(ctx context.Context, w Where) (aws.Config, error) {
 		cfg.Region = w.Fallback
 	}
 	if cfg.Region == "" { // who has no credentials either is told that first
-		return cfg, cmp.Or(retrieve(ctx, cfg), error(ErrNoRegion))
+		return cfg, cmp.Or(retrieve(ctx, cfg), ErrNoRegion)
 	}
 	if cfg.BaseEndpoint != nil {
 		cfg.APIOptions = append(cfg.APIOptions, noHostPrefix)

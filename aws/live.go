@@ -48,7 +48,7 @@ func KeepLive(ctx context.Context, calls *Calls, repository, digest string, revi
 	_, err = calls.ECR.PutImage(ctx, in)
 	if Is(err, "ImageTagAlreadyExistsException") {
 		// Tags are immutable, and a family of task definitions that began anew counts from 1 again.
-		if err = untag(ctx, calls, repository, []string{*in.ImageTag}); err != nil {
+		if err := untag(ctx, calls, repository, []string{*in.ImageTag}); err != nil {
 			return err
 		}
 		_, err = calls.ECR.PutImage(ctx, in)

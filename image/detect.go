@@ -17,7 +17,7 @@ var dockerfiles = []string{"Dockerfile", "Containerfile"}
 
 // Detect finds what to build in dir: the Dockerfile there, else the Go main package there. Where there is neither, the
 // error is an [*Error] that says the ways out.
-func Detect(dir string) (Spec, error) {
+func Detect(ctx context.Context, dir string) (Spec, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return Spec{}, err
@@ -38,7 +38,7 @@ func Detect(dir string) (Spec, error) {
 	what := "nothing to build in " + dir + ": there is neither a Dockerfile nor a Go main package"
 	ways := "add a Dockerfile, or say what to build with `build: {go: ./cmd/NAME}` or `build: {dockerfile: PATH}`, " +
 		"or run an image that is there with `image: REF` or --image REF"
-	if found := mains(dir); len(found) > 0 {
+	if found := mains(ctx, dir); len(found) > 0 {
 		ways = "Go main packages further down: " + strings.Join(found, ", ") + ". Choose one with `build: {go: " + found[0] + "}`, " +
 			"or add a Dockerfile, or run an image that is there with `image: REF` or --image REF"
 	}
@@ -56,7 +56,7 @@ func isMain(dir string) (bool, error) {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}
-		text, err := os.ReadFile(file) //nolint:gosec // the user's own source
+		text, err := os.ReadFile(file)
 		if err != nil {
 			return false, err
 		}
@@ -73,10 +73,10 @@ func packageClause(text string) (name string, built bool) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		if comment {
-			_, line, comment = cutEnd(line)
+			line, comment = cutEnd(line)
 		}
 		for strings.HasPrefix(line, "/*") {
-			_, line, comment = cutEnd(line[2:])
+			line, comment = cutEnd(line[2:])
 		}
 		if name, ok := strings.CutPrefix(line, "package "); ok {
 			name, _, _ = strings.Cut(name, "//")
@@ -94,15 +94,15 @@ func packageClause(text string) (name string, built bool) {
 }
 
 // cutEnd is what stands behind the end of a comment, and whether the comment goes on in the next line.
-func cutEnd(line string) (before, after string, goesOn bool) {
-	before, after, ended := strings.Cut(line, "*/")
-	return before, strings.TrimSpace(after), !ended
+func cutEnd(line string) (after string, goesOn bool) {
+	_, after, ended := strings.Cut(line, "*/")
+	return strings.TrimSpace(after), !ended
 }
 
 // mains lists the first main packages below dir, as they would be written in a manifest. It serves an error's hint alone,
 // so that whatever goes wrong with it (no go tool, no module, too slow) is an empty list.
-func mains(dir string) []string {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second) //nolint:forbidigo // three seconds, for a hint
+func mains(ctx context.Context, dir string) []string {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second) // no longer, for a hint
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", "list", "-e", "-find", "-f", `{{if eq .Name "main"}}{{.Dir}}{{end}}`, "./...")
 	cmd.Dir, cmd.Env = dir, Spec{}.goEnv()

@@ -109,7 +109,7 @@ func (s Spec) goList(ctx context.Context) ([]goPackage, error) {
 	}
 	if p := roots[0]; p.Name != "main" {
 		ways := "`build: {go: PACKAGE}` takes a main package, such as . or ./cmd/api"
-		if found := mains(s.Dir); len(found) > 0 { //nolint:contextcheck // three seconds, for a hint
+		if found := mains(ctx, s.Dir); len(found) > 0 {
 			ways += "; here there is " + strings.Join(found, ", ")
 		}
 		return nil, &Error{What: fmt.Sprintf("%s is package %s, not a main package", s.Go, p.Name), Ways: ways}

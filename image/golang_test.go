@@ -369,7 +369,7 @@ func TestDetect(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := folder(t, c.files)
-			got, err := Detect(dir)
+			got, err := Detect(t.Context(), dir)
 			var e *Error
 			switch {
 			case c.hint != "" && (!errors.As(err, &e) || !strings.Contains(e.Hint(), c.hint)):

@@ -143,8 +143,10 @@ func (s *ALB) planGroup() (plan []deploy.Change) {
 func (s *ALB) planAnswer(what string, diff []deploy.Field) deploy.Change {
 	h := s.Manifest.ALB.HealthCheck
 	c := deploy.Change{Op: deploy.Update, What: what + " health check answer", Diff: diff, Do: func(ctx context.Context) error {
-		return s.modifyGroup(ctx, &elb.ModifyTargetGroupInput{HealthCheckPath: &h.Path, Matcher: &types.Matcher{HttpCode: &h.Matcher},
-			HealthCheckProtocol: types.ProtocolEnumHttp, HealthCheckPort: new("traffic-port")})
+		return s.modifyGroup(ctx, &elb.ModifyTargetGroupInput{
+			HealthCheckPath: &h.Path, Matcher: &types.Matcher{HttpCode: &h.Matcher},
+			HealthCheckProtocol: types.ProtocolEnumHttp, HealthCheckPort: new("traffic-port"),
+		})
 	}}
 	if s.tg.serving {
 		c.After = true

@@ -145,8 +145,10 @@ func TestALBHealthPathWhileServing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.elb().RegisterTargets(t.Context(), &elb.RegisterTargetsInput{TargetGroupArn: groups.TargetGroups[0].TargetGroupArn,
-			Targets: []types.TargetDescription{{Id: new("10.0.2.9")}}}); err != nil {
+		if _, err := w.elb().RegisterTargets(t.Context(), &elb.RegisterTargetsInput{
+			TargetGroupArn: groups.TargetGroups[0].TargetGroupArn,
+			Targets:        []types.TargetDescription{{Id: new("10.0.2.9")}},
+		}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
@@ -274,8 +276,10 @@ func TestALBReplacesGroup(t *testing.T) {
 func TestALBLags(t *testing.T) {
 	t.Parallel()
 	for _, f := range []sandbox.Fault{
-		{Op: "ModifyLoadBalancerAttributes", Code: "LoadBalancerNotFound"}, {Op: "ModifyTargetGroupAttributes", Code: "TargetGroupNotFound"},
-		{Op: "CreateListener", Code: "TargetGroupNotFound"}, {Op: "DescribeLoadBalancers", Nth: 2, Code: "LoadBalancerNotFound"}, // 1 is Read
+		{Op: "ModifyLoadBalancerAttributes", Code: "LoadBalancerNotFound"},
+		{Op: "ModifyTargetGroupAttributes", Code: "TargetGroupNotFound"},
+		{Op: "CreateListener", Code: "TargetGroupNotFound"},
+		{Op: "DescribeLoadBalancers", Nth: 2, Code: "LoadBalancerNotFound"}, // 1 is Read
 	} {
 		inWorld(t, func(t *testing.T, w *world) {
 			w.pick = onlyEdge

@@ -57,7 +57,8 @@ func (w *world) names() string {
 				}
 				name := *r.Name
 				if strings.HasPrefix(name, "_") {
-					name = "_" + name[strings.Index(name, "."):]
+					_, rest, _ := strings.Cut(name, ".")
+					name = "_." + rest
 				}
 				how := string(r.Type)
 				if r.AliasTarget != nil {
@@ -161,8 +162,10 @@ func TestHTTPSElsewhere(t *testing.T) {
 		w.settled(albWith(withDomain))
 		same(t, w.edge(), defaultEdge)
 		plan := w.plan(albWith(withDomain))
-		for _, want := range []string{"waiting for the certificate of api.example.com: no hosted zone of this account owns the name, so set at your DNS provider _", ".acm-validations.aws., and run up again",
-			"HTTP only, until the certificate is issued", "api.example.com CNAME app-alb-"} {
+		for _, want := range []string{
+			"waiting for the certificate of api.example.com: no hosted zone of this account owns the name, so set at your DNS provider _", ".acm-validations.aws., and run up again",
+			"HTTP only, until the certificate is issued", "api.example.com CNAME app-alb-",
+		} {
 			if !strings.Contains(plan, want) {
 				t.Errorf("%q is not in\n%s", want, plan)
 			}
@@ -243,8 +246,10 @@ func TestCertificateGiven(t *testing.T) {
 		w.pick = onlyEdge
 		zone := w.zone("example.com")
 		c := acm.NewFromConfig(w.Config("us-east-1"))
-		made, err := c.RequestCertificate(t.Context(), &acm.RequestCertificateInput{DomainName: new("api.example.com"), ValidationMethod: "DNS",
-			KeyAlgorithm: acmtypes.KeyAlgorithmEcPrime256v1}) // which ACM does not list unless it is asked to
+		made, err := c.RequestCertificate(t.Context(), &acm.RequestCertificateInput{
+			DomainName: new("api.example.com"), ValidationMethod: "DNS",
+			KeyAlgorithm: acmtypes.KeyAlgorithmEcPrime256v1,
+		}) // which ACM does not list unless it is asked to
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -379,8 +384,10 @@ func TestHostedZone(t *testing.T) {
 		w.zone("example.com")
 		id := strings.TrimPrefix(w.zone("example.com"), "/hostedzone/")
 		w.zone("api.example.com")
-		if _, err := w.dns().CreateHostedZone(t.Context(), &route53.CreateHostedZoneInput{Name: new("www.example.com"), CallerReference: new("private"),
-			VPC: &types.VPC{VPCId: new("vpc-0123456789abcdef0"), VPCRegion: "us-east-1"}}); err != nil {
+		if _, err := w.dns().CreateHostedZone(t.Context(), &route53.CreateHostedZoneInput{
+			Name: new("www.example.com"), CallerReference: new("private"),
+			VPC: &types.VPC{VPCId: new("vpc-0123456789abcdef0"), VPCRegion: "us-east-1"},
+		}); err != nil {
 			t.Fatal(err) // the world does not see it
 		}
 		if got, want := w.plan(albWith("domain: www.example.com")), "there is more than one public hosted zone example.com: Z"; !strings.Contains(got, want) {

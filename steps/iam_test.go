@@ -49,11 +49,13 @@ func TestIAMCreates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := newDocument(map[string]any{"Effect": "Allow", "Action": []string{"sts:AssumeRole"}, "Principal": map[string]any{"Service": "ecs-tasks.amazonaws.com"},
+		want := newDocument(map[string]any{
+			"Effect": "Allow", "Action": []string{"sts:AssumeRole"}, "Principal": map[string]any{"Service": "ecs-tasks.amazonaws.com"},
 			"Condition": map[string]any{
 				"ArnLike":      map[string]any{"aws:SourceArn": "arn:aws:ecs:us-east-1:123456789012:*"},
 				"StringEquals": map[string]any{"aws:SourceAccount": []string{"123456789012"}},
-			}})
+			},
+		})
 		if d := cmp.Diff(want, readDocument(*got.Role.AssumeRolePolicyDocument)); d != "" {
 			t.Error(d)
 		}
@@ -189,8 +191,10 @@ func TestIAMForeign(t *testing.T) {
 		const m, name = "project_name: app", "app-ecs-task-us-east-1"
 		make := func(tags ...types.Tag) {
 			c := iam.NewFromConfig(w.Config("us-east-1"))
-			if _, err := c.CreateRole(context.Background(), &iam.CreateRoleInput{RoleName: new(name), Tags: tags,
-				AssumeRolePolicyDocument: new(serviceTrust("ecs-tasks.amazonaws.com", "1", "*").String())}); err != nil {
+			if _, err := c.CreateRole(context.Background(), &iam.CreateRoleInput{
+				RoleName: new(name), Tags: tags,
+				AssumeRolePolicyDocument: new(serviceTrust("ecs-tasks.amazonaws.com", "1", "*").String()),
+			}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -50,7 +50,7 @@ func (s *Image) Read(ctx context.Context) error {
 	if s.Given != "" {
 		return s.readGiven(ctx)
 	}
-	if s.spec, s.broken = s.wanted(); s.broken == nil {
+	if s.spec, s.broken = s.wanted(ctx); s.broken == nil {
 		s.tag, s.broken = s.spec.Tag(ctx)
 	}
 	if err := ctx.Err(); err != nil {
@@ -66,10 +66,10 @@ func (s *Image) Read(ctx context.Context) error {
 }
 
 // wanted is what to build.
-func (s *Image) wanted() (spec image.Spec, err error) {
+func (s *Image) wanted(ctx context.Context) (spec image.Spec, err error) {
 	dir := s.Manifest.Dir
 	if b := s.Manifest.Service.Build; b == nil {
-		if spec, err = image.Detect(dir); err != nil {
+		if spec, err = image.Detect(ctx, dir); err != nil {
 			return spec, err
 		}
 	} else {
@@ -143,7 +143,7 @@ func (s *Image) build(ctx context.Context) error {
 		to.Ref, to.Insecure = u.Host+strings.TrimSuffix(u.Path, "/")+"/"+s.ECR.Repository.Get(), u.Scheme == "http"
 	}
 	pushed, err := built.Push(ctx, to, func(done, total int64) { deploy.Say(ctx, "pushed %s of %s", megabytes(done), megabytes(total)) })
-	if err = errors.Join(err, built.Close()); err != nil {
+	if err := errors.Join(err, built.Close()); err != nil {
 		return err
 	}
 	s.Ref.Set(s.ECR.URI.Get() + "@" + pushed.Digest.String())

@@ -40,7 +40,7 @@ func (s *Image) readGiven(ctx context.Context) error {
 		return err
 	case err != nil:
 		s.broken = err
-		return nil
+		return nil //nolint:nilerr // Check reports it, when an image is needed
 	}
 	if digest == "" {
 		s.Ref.Set(s.Given)

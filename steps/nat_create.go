@@ -75,12 +75,12 @@ func (s *NAT) request(ctx context.Context, zone string, in *ec2.CreateNatGateway
 // token is a request's own, 52 characters.
 func (s *NAT) token(in *ec2.CreateNatGatewayInput, dead []string) string {
 	h := sha256.New()
-	fmt.Fprintln(h, *in.SubnetId, *in.AllocationId)
+	_, _ = fmt.Fprintln(h, *in.SubnetId, *in.AllocationId)
 	for _, t := range in.TagSpecifications[0].Tags {
-		fmt.Fprintf(h, "%q %q\n", *t.Key, *t.Value)
+		_, _ = fmt.Fprintf(h, "%q %q\n", *t.Key, *t.Value)
 	}
 	slices.Sort(dead)
-	fmt.Fprintln(h, dead)
+	_, _ = fmt.Fprintln(h, dead)
 	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(h.Sum(nil))
 }
 

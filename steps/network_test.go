@@ -40,6 +40,7 @@ const plainManifest = "project_name: app\n"
 
 // vpcWith and with are manifests whose aws_vpc, and one other resource, have the config.
 func vpcWith(config string) string { return with("aws_vpc", config) }
+
 func with(kind, config string) string {
 	return plainManifest + "resources: [{id: it, type: " + kind + ", config: {" + config + "}}]\n"
 }

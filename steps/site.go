@@ -212,18 +212,20 @@ func (a *App) visit(ctx context.Context, st *site) error {
 					return err
 				}
 			}
-			for _, c := range st.certificates {
-				if v := c.validation(); v != nil && c.domain == p.domain && p.zone != "" && p.validation == nil {
-					var err error
-					if p.validation, err = a.recordsAt(ctx, p.zone, *v.Name); err != nil {
-						return err
-					}
-				}
-			}
-			return nil
+			return a.visitValidation(ctx, st, p)
 		})
 	}
 	return together(reads...)
+}
+
+// visitValidation looks for the record that validates the certificates of a domain.
+func (a *App) visitValidation(ctx context.Context, st *site, p *dnsDomain) (err error) {
+	for _, c := range st.certificates {
+		if v := c.validation(); v != nil && c.domain == p.domain && p.zone != "" && p.validation == nil && err == nil {
+			p.validation, err = a.recordsAt(ctx, p.zone, *v.Name)
+		}
+	}
+	return err
 }
 
 // sharedName says whether a certificate of somebody else stands for a domain, too: it needs the same validation record.

@@ -74,10 +74,7 @@ func TestTrafficMoves(t *testing.T) {
 			if r.err != nil {
 				t.Fatal(r.err)
 			}
-			var order []string
-			for _, d := range r.done {
-				order = append(order, d)
-			}
+			order := r.done
 			want := []string{"alb + target group " + name, "alb ~ listener :80 attaches " + name, "service ~ service app", "traffic ~ requests", "service ~ service app: leave the replaced target group", "alb - target group " + old}
 			if !slices.Equal(order, want) {
 				t.Errorf("done\n%s\nwant\n%s", strings.Join(order, "\n"), strings.Join(want, "\n"))

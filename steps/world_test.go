@@ -107,6 +107,7 @@ func (w *world) plan(yaml string) string {
 
 // up applies a manifest; destroy leaves nothing of it.
 func (w *world) up(yaml string) *run { w.t.Helper(); return w.apply(w.t.Context(), w.app(yaml), false) }
+
 func (w *world) destroy(yaml string) *run {
 	w.t.Helper()
 	return w.apply(w.t.Context(), w.app(yaml), true)

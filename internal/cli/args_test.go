@@ -38,7 +38,7 @@ func TestHoist(t *testing.T) {
 func TestSuggest(t *testing.T) {
 	t.Parallel()
 	p := &process{terminal: ui.Terminal{}}
-	for in, want := range map[string]string{"statuz": "status", "dploy": "deploy", "destory": "destroy", "xyzzy": "", "u": "up"} {
+	for in, want := range map[string]string{"statuz": "status", "dploy": "deploy", "destroi": "destroy", "xyzzy": "", "u": "up"} {
 		if got := suggest(p.app().Commands, in); got != want {
 			t.Errorf("%s: %q, want %q", in, got, want)
 		}

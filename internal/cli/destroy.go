@@ -63,10 +63,10 @@ func (p *process) doDestroy(c *cli.Context) error {
 	n, took := plan.Count(), time.Since(s.began)
 	return s.result(map[string]any{"deleted": n[3], "seconds": took.Round(time.Millisecond).Seconds()}, func() {
 		if plan.Empty() {
-			fmt.Fprintf(s.terminal.Out, "there is nothing of %s\n", name)
+			_, _ = fmt.Fprintf(s.terminal.Out, "there is nothing of %s\n", name)
 			return
 		}
-		fmt.Fprintf(s.terminal.Out, "%s is gone: %d deleted in %s\n", name, n[3], ui.Took(took))
+		_, _ = fmt.Fprintf(s.terminal.Out, "%s is gone: %d deleted in %s\n", name, n[3], ui.Took(took))
 	})
 }
 

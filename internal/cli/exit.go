@@ -121,7 +121,7 @@ func (b brief) Unwrap() error { return b.error }
 
 // flatten lists the errors that were joined.
 func flatten(err error) (all []error) {
-	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // a joined error itself is looked for
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range many.Unwrap() {
 			all = append(all, flatten(e)...)
 		}

@@ -54,7 +54,7 @@ func (p *process) doSandbox(c *cli.Context) error {
 	go func() { ended <- srv.Serve(l) }()
 	select {
 	case err = <-ended:
-	case <-c.Context.Done():
+	case <-c.Done():
 		patience, cancel := context.WithTimeout(context.WithoutCancel(c.Context), 2*time.Second)
 		defer cancel()
 		if err = srv.Shutdown(patience); err != nil {

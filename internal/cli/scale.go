@@ -57,7 +57,7 @@ func parseScale(c *cli.Context) (*release.Scaling, error) {
 			if n < 0 || n > 10000 {
 				return nil, usageErrorf("--%s %d is no number of tasks", name, n)
 			}
-			*to = new(int32(n)) //nolint:gosec // bounded above
+			*to = new(int32(n))
 		}
 	}
 	switch c.Args().Len() {

@@ -60,7 +60,7 @@ func (p *process) doSecretsSet(c *cli.Context) error {
 func (p *process) secretValue(file string) ([]byte, error) {
 	in := p.stdin
 	if file != "" && file != "-" {
-		f, err := os.Open(file) //nolint:gosec // the user's own file
+		f, err := os.Open(file)
 		if err != nil {
 			return nil, err
 		}

@@ -36,7 +36,9 @@ func showStatus(out ui.Stream, st *release.Status) {
 	v := st.Service
 	facts := []ui.Fact{
 		{Name: "service", Value: fmt.Sprintf("%s  %s  %d of %d tasks running, %d pending", v.Name, strings.ToLower(v.Status), v.RunningCount, v.DesiredCount, v.PendingCount)},
-		{Name: "revision", Value: v.TaskDefinition}, {Name: "image", Value: v.Image}, {Name: "released", Value: v.Release},
+		{Name: "revision", Value: v.TaskDefinition},
+		{Name: "image", Value: v.Image},
+		{Name: "released", Value: v.Release},
 	}
 	if d := st.Deployment; d != nil {
 		text := strings.ToLower(d.Status) + " " + d.TaskDefinition

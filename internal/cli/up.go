@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -115,9 +116,9 @@ func (s *session) done(plan deploy.Plan, all []deploy.Step) error {
 	r := upResult{steps.OutputsOf(all), n[0], n[1] + n[2], n[3], took.Round(time.Millisecond).Seconds(), built.Round(time.Millisecond).Seconds()}
 	return s.result(r, func() {
 		if plan.Empty() {
-			fmt.Fprintf(s.terminal.Out, "no changes: %s is up to date (%s)\n", s.app.Manifest.Stack(), ui.Took(took))
+			_, _ = fmt.Fprintf(s.terminal.Out, "no changes: %s is up to date (%s)\n", s.app.Manifest.Stack(), ui.Took(took))
 		} else {
-			fmt.Fprintf(s.terminal.Out, "%s is up in %s%s: %d created, %d updated, %d deleted\n", s.app.Manifest.Stack(), ui.Took(took), ofThem(built), r.Created, r.Updated, r.Deleted)
+			_, _ = fmt.Fprintf(s.terminal.Out, "%s is up in %s%s: %d created, %d updated, %d deleted\n", s.app.Manifest.Stack(), ui.Took(took), ofThem(built), r.Created, r.Updated, r.Deleted)
 		}
 		ui.Facts(s.terminal.Out, append(facts(r.Outputs), ui.Fact{Name: "next", Value: s.next()})...)
 	})
@@ -142,25 +143,25 @@ func ofThem(built time.Duration) string {
 
 // next are commands to try, as they would have to be typed here.
 func (s *session) next() string {
-	var text string
+	var lines []string
 	for _, cmd := range []string{"status", "logs tail --since 1h", "deploy", "destroy --confirm " + s.app.Manifest.Stack()} {
-		text += s.again(cmd) + "\n"
+		lines = append(lines, s.again(cmd))
 	}
-	return text[:len(text)-1]
+	return strings.Join(lines, "\n")
 }
 
 // again is a command line for this stack with the flags that this one was called with.
 func (s *session) again(cmd string) string {
-	line := "fargatectl " + cmd
+	words := []string{"fargatectl", cmd}
 	for _, f := range []string{"file", "env", "profile", "region", "endpoint-url"} {
 		if s.c.IsSet(f) && s.typed(f) {
-			line += " --" + f + " " + s.c.String(f)
+			words = append(words, "--"+f, s.c.String(f))
 		}
 	}
 	if s.c.Bool("sandbox") {
-		line += " --sandbox"
+		words = append(words, "--sandbox")
 	}
-	return line
+	return strings.Join(words, " ")
 }
 
 // typed says whether a flag has to be typed again: one that the environment sets has not.

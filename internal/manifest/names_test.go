@@ -56,10 +56,12 @@ func TestEnvironments(t *testing.T) {
 			"  3 |   staging:\n    |   ^\n  hint: there are staging and prod; `dev: {}` below environments makes another"},
 		{"project_name: a-project-name-of-23-ch\nenvironments: {production: }", "production", "fargatectl.yaml:1:15: \"a-project-name-of-23-ch-production\", with the environment, has 34 characters, 8 too many: at most 26\n" +
 			"  1 | project_name: a-project-name-of-23-ch\n    |               ^\n  hint: the balancer's name is made from it and ends at 32 characters"},
-		{"project_name: api\nresources: [{id: db, type: aws_secretsmanager_secret, name: db}]\nenvironments: {canary: }", "canary",
+		{
+			"project_name: api\nresources: [{id: db, type: aws_secretsmanager_secret, name: db}]\nenvironments: {canary: }", "canary",
 			"fargatectl.yaml:2:61: the name \"db-canary\" must not end in a dash and six characters: Secrets Manager takes that for the end of an ARN\n" +
 				"  2 | resources: [{id: db, type: aws_secretsmanager_secret, name: db}]\n    |                                                             ^\n" +
-				"  hint: the environment is part of it; the overlay can set another name"},
+				"  hint: the environment is part of it; the overlay can set another name",
+		},
 		{someService + "{desired_count: 3}\nenvironments: {prod: {svc: {max_capacity: 2}}}", "prod", "fargatectl.yaml:5:29: desired_count (3) is outside the range from min_capacity (2) to max_capacity (2)\n" +
 			"  5 |     config: {desired_count: 3}\n    |                             ^\n  hint: scaling would move it at once"},
 	} {

@@ -74,7 +74,7 @@ func (s *acmService) RequestCertificate(ctx context.Context, in *acm.RequestCert
 		CertificateArn: &arn, DomainName: &domain, SubjectAlternativeNames: names, Subject: new("CN=" + domain), Issuer: new("Amazon"),
 		CreatedAt: new(s.clock), Status: types.CertificateStatusPendingValidation, Type: types.CertificateTypeAmazonIssued,
 		KeyAlgorithm: types.KeyAlgorithmRsa2048, SignatureAlgorithm: new("SHA256WITHRSA"), InUseBy: []string{}, RenewalEligibility: types.RenewalEligibilityIneligible,
-		Options: &types.CertificateOptions{CertificateTransparencyLoggingPreference: types.CertificateTransparencyLoggingPreferenceEnabled, Export: types.CertificateExportDisabled},
+		Options: &types.CertificateOptions{Export: types.CertificateExportDisabled},
 	}
 	if in.KeyAlgorithm != "" {
 		c.KeyAlgorithm = in.KeyAlgorithm
@@ -134,8 +134,8 @@ func (s *acmService) nameRecords(arn string) {
 		v := &c.DomainValidationOptions[i]
 		name := strings.TrimPrefix(*v.DomainName, "*.")
 		h, g := fnv.New128a(), fnv.New128a()
-		fmt.Fprint(h, Account, name)
-		fmt.Fprint(g, name, Account)
+		_, _ = fmt.Fprint(h, Account, name)
+		_, _ = fmt.Fprint(g, name, Account)
 		v.ResourceRecord = &types.ResourceRecord{
 			Name: new(fmt.Sprintf("_%x.%s.", h.Sum(nil), name)), Type: types.RecordTypeCname,
 			Value: new(fmt.Sprintf("_%x.%x.acm-validations.aws.", g.Sum(nil), h.Sum(nil)[:5])),

@@ -207,8 +207,10 @@ func TestRecords(t *testing.T) {
 			refused(t, e.change(zone, c.action, c.name, dns.RRType(c.kind), c.value), "InvalidChangeBatch", c.want)
 		}
 		alias := func(target string) dns.Change {
-			return dns.Change{Action: "UPSERT", ResourceRecordSet: &dns.ResourceRecordSet{Name: new("example.com"), Type: "A",
-				AliasTarget: &dns.AliasTarget{DNSName: &target, HostedZoneId: new(albZones["eu-west-1"])}}}
+			return dns.Change{Action: "UPSERT", ResourceRecordSet: &dns.ResourceRecordSet{
+				Name: new("example.com"), Type: "A",
+				AliasTarget: &dns.AliasTarget{DNSName: &target, HostedZoneId: new(albZones["eu-west-1"])},
+			}}
 		}
 		batch := func(changes ...dns.Change) error {
 			_, err := e.dns().ChangeResourceRecordSets(t.Context(), &route53.ChangeResourceRecordSetsInput{HostedZoneId: &zone, ChangeBatch: &dns.ChangeBatch{Changes: changes}})

@@ -29,7 +29,7 @@ var enis = kind[types.NetworkInterface]{
 		"group-name": each(func(n *types.NetworkInterface) []types.GroupIdentifier { return n.Groups },
 			func(g types.GroupIdentifier) *string { return g.GroupName }),
 		"addresses.private-ip-address": text(func(n *types.NetworkInterface) *string { return n.PrivateIpAddress }),
-		"association.public-ip":        func(n *types.NetworkInterface) []string { return publicIPs(n) },
+		"association.public-ip":        publicIPs,
 		"attachment.instance-owner-id": func(n *types.NetworkInterface) []string {
 			if n.Attachment == nil {
 				return nil
@@ -78,12 +78,11 @@ func (s *Sandbox) detachENI(r *Region, id string) {
 	delete(r.EC2.ENIs, id)
 }
 
-// mapPublicIP gives an interface a public address of AWS's own and returns it. The VPC's internet gateway can't be
+// mapPublicIP gives an interface a public address of AWS's own. The VPC's internet gateway can't be
 // detached while there is one.
-func (s *Sandbox) mapPublicIP(r *Region, eni string) string {
+func (s *Sandbox) mapPublicIP(r *Region, eni string) {
 	ip := s.publicIP(&r.EC2)
 	r.EC2.ENIs[eni].Association = &types.NetworkInterfaceAssociation{IpOwnerId: new("amazon"), PublicIp: &ip, PublicDnsName: new(publicName(r.Name, ip))}
-	return ip
 }
 
 func (s *Sandbox) makeENI(r *Region, subnet string, groupIDs []string, description string) (*types.NetworkInterface, error) {

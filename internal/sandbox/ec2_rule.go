@@ -48,49 +48,54 @@ func (e *ec2State) expand(g *types.SecurityGroup, egress bool, perms []types.IpP
 		if err := checkPorts(&p); err != nil {
 			return nil, err
 		}
-		rule := types.SecurityGroupRule{GroupId: g.GroupId, IsEgress: &egress, IpProtocol: p.IpProtocol, FromPort: p.FromPort, ToPort: p.ToPort}
-		n := len(list)
-		for _, to := range p.IpRanges {
-			cidr, err := block("CidrIp", to.CidrIp)
-			if err != nil {
-				return nil, fail("InvalidParameterValue", "CIDR block %s is malformed", val(to.CidrIp))
-			}
-			rule := rule
-			rule.CidrIpv4, rule.Description = new(cidr.String()), to.Description
-			list = append(list, rule)
+		peers, err := e.peers(g, p)
+		if err != nil {
+			return nil, err
 		}
-		for _, to := range p.Ipv6Ranges {
-			cidr, err := netip.ParsePrefix(val(to.CidrIpv6))
-			if err != nil || cidr.Addr().Is4() {
-				return nil, fail("InvalidParameterValue", "CIDR block %s is malformed", val(to.CidrIpv6))
-			}
-			rule := rule
-			rule.CidrIpv6, rule.Description = new(cidr.Masked().String()), to.Description
-			list = append(list, rule)
-		}
-		for _, to := range p.PrefixListIds {
-			rule := rule
-			rule.PrefixListId, rule.Description = to.PrefixListId, to.Description
-			list = append(list, rule)
-		}
-		for _, to := range p.UserIdGroupPairs {
-			other, err := groups.get(e.Groups, to.GroupId)
-			if err != nil {
-				return nil, err
-			}
-			if *other.VpcId != *g.VpcId {
-				return nil, fail("InvalidGroup.NotFound", "You have specified two resources that belong to different networks.")
-			}
-			rule := rule
-			rule.ReferencedGroupInfo, rule.Description = &types.ReferencedSecurityGroup{GroupId: to.GroupId, UserId: new(Account)}, to.Description
-			list = append(list, rule)
-		}
-		if len(list) == n {
+		if len(peers) == 0 {
 			return nil, fail("MissingParameter", "Missing source specification: include source security group or CIDR information")
+		}
+		for _, rule := range peers {
+			rule.GroupId, rule.IsEgress, rule.IpProtocol, rule.FromPort, rule.ToPort = g.GroupId, &egress, p.IpProtocol, p.FromPort, p.ToPort
+			list = append(list, rule)
 		}
 	}
 	if len(list) == 0 {
 		return nil, fail("MissingParameter", "Either 'ipPermissions' or 'securityGroupRuleIds' should be provided.")
+	}
+	return list, nil
+}
+
+// peers are the other ends of a permission, each as a rule that has nothing else yet.
+func (e *ec2State) peers(g *types.SecurityGroup, p types.IpPermission) (list []types.SecurityGroupRule, err error) {
+	for _, to := range p.IpRanges {
+		cidr, err := block("CidrIp", to.CidrIp)
+		if err != nil {
+			return nil, fail("InvalidParameterValue", "CIDR block %s is malformed", val(to.CidrIp))
+		}
+		list = append(list, types.SecurityGroupRule{CidrIpv4: new(cidr.String()), Description: to.Description})
+	}
+	for _, to := range p.Ipv6Ranges {
+		cidr, err := netip.ParsePrefix(val(to.CidrIpv6))
+		if err != nil || cidr.Addr().Is4() {
+			return nil, fail("InvalidParameterValue", "CIDR block %s is malformed", val(to.CidrIpv6))
+		}
+		list = append(list, types.SecurityGroupRule{CidrIpv6: new(cidr.Masked().String()), Description: to.Description})
+	}
+	for _, to := range p.PrefixListIds {
+		list = append(list, types.SecurityGroupRule{PrefixListId: to.PrefixListId, Description: to.Description})
+	}
+	for _, to := range p.UserIdGroupPairs {
+		other, err := groups.get(e.Groups, to.GroupId)
+		if err != nil {
+			return nil, err
+		}
+		if *other.VpcId != *g.VpcId {
+			return nil, fail("InvalidGroup.NotFound", "You have specified two resources that belong to different networks.")
+		}
+		list = append(list, types.SecurityGroupRule{
+			ReferencedGroupInfo: &types.ReferencedSecurityGroup{GroupId: to.GroupId, UserId: new(Account)}, Description: to.Description,
+		})
 	}
 	return list, nil
 }

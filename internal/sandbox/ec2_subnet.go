@@ -96,7 +96,7 @@ func (e *ec2State) counted(n *types.Subnet) types.Subnet {
 		}
 	}
 	c := *n
-	c.AvailableIpAddressCount = new(int32(free)) //nolint:gosec // at most 2^16
+	c.AvailableIpAddressCount = new(int32(free))
 	return c
 }
 

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -199,7 +200,7 @@ const (
 )
 
 // setAttributes checks wishes against a table before it takes any over.
-func setAttributes(table map[string]attribute, live map[string]string, wishes map[string]string) error {
+func setAttributes(table map[string]attribute, live, wishes map[string]string) error {
 	for k, v := range sorted(wishes) {
 		a, ok := table[k]
 		if !ok {
@@ -209,9 +210,7 @@ func setAttributes(table map[string]attribute, live map[string]string, wishes ma
 			return fail("ValidationError", "'%s' is not a valid value for '%s'", v, k)
 		}
 	}
-	for k, v := range wishes {
-		live[k] = v
-	}
+	maps.Copy(live, wishes)
 	return nil
 }
 

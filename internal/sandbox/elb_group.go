@@ -136,7 +136,7 @@ func (s *elbService) setHealthCheck(g *types.TargetGroup, in *elb.ModifyTargetGr
 		return fail("ValidationError", "Health check interval must be greater than the timeout.")
 	}
 	if p := in.HealthCheckPath; p != nil {
-		if len(*p) > 1024 || len(*p) == 0 || (*p)[0] != '/' {
+		if len(*p) > 1024 || *p == "" || (*p)[0] != '/' {
 			return fail("ValidationError", "Health check path '%s' must begin with a '/' and have at most 1024 characters", *p)
 		}
 		c.HealthCheckPath = p

@@ -84,11 +84,6 @@ func (s *Sandbox) targetHealth(r *Region, group, ip string, port int32) types.Ta
 	return r.ELB.health(g, g.target(ip, port))
 }
 
-// targetHealthy says whether a target gets requests.
-func (s *Sandbox) targetHealthy(r *Region, group, ip string, port int32) bool {
-	return s.targetHealth(r, group, ip, port).State == types.TargetHealthStateEnumHealthy
-}
-
 // grouped says whether a target group is there, and whether a balancer uses it: without one ECS refuses it.
 func (s *Sandbox) grouped(r *Region, group string) (exists, used bool) {
 	return r.ELB.Groups[group] != nil, len(r.ELB.users(group)) > 0
@@ -109,14 +104,14 @@ func (g *targetGroup) event(t *target) string {
 }
 
 // findTarget is the target of an event, nil once it is gone.
-func (s *elbService) findTarget(event string) (*elbState, *targetGroup, *target) {
+func (s *elbService) findTarget(event string) (*targetGroup, *target) {
 	f := strings.Fields(event)
 	e, port := s.elb(f[0]), 0
 	if _, err := fmt.Sscan(f[2], &port); err != nil || e.Groups[f[0]] == nil {
-		return e, nil, nil
+		return nil, nil
 	}
 	g := e.Groups[f[0]]
-	return e, g, g.target(f[1], int32(port))
+	return g, g.target(f[1], int32(port))
 }
 
 // active says whether a balancer that works uses a group.
@@ -155,13 +150,13 @@ func (t *target) found() types.TargetHealthStateEnum {
 }
 
 func (s *elbService) checked(event string) {
-	if _, _, t := s.findTarget(event); t != nil && t.State != types.TargetHealthStateEnumDraining {
+	if _, t := s.findTarget(event); t != nil && t.State != types.TargetHealthStateEnumDraining {
 		t.State = t.found()
 	}
 }
 
 func (s *elbService) drained(event string) {
-	if _, g, t := s.findTarget(event); t != nil {
+	if g, t := s.findTarget(event); t != nil {
 		g.Targets = slices.DeleteFunc(g.Targets, func(o *target) bool { return o == t })
 	}
 }
@@ -184,8 +179,10 @@ func (e *elbState) health(g *targetGroup, t *target) types.TargetHealth {
 	case t.State == types.TargetHealthStateEnumDraining:
 		return types.TargetHealth{State: t.State, Reason: types.TargetHealthReasonEnumDeregistrationInProgress, Description: new("Target deregistration is in progress")}
 	case len(e.users(*g.TargetGroupArn)) == 0:
-		return types.TargetHealth{State: types.TargetHealthStateEnumUnused, Reason: types.TargetHealthReasonEnumNotInUse,
-			Description: new("Target group is not configured to receive traffic from the load balancer")}
+		return types.TargetHealth{
+			State: types.TargetHealthStateEnumUnused, Reason: types.TargetHealthReasonEnumNotInUse,
+			Description: new("Target group is not configured to receive traffic from the load balancer"),
+		}
 	case t.State == "" && e.active(*g.TargetGroupArn) && t.Fails != nil:
 		return types.TargetHealth{State: types.TargetHealthStateEnumInitial, Reason: types.TargetHealthReasonEnumInitialHealthChecking, Description: new("Initial health checks in progress")}
 	case t.State == "":

@@ -21,11 +21,11 @@ type listener struct {
 // listenerAttributes are an application load balancer's (ELB API reference, ListenerAttribute).
 var listenerAttributes = func() map[string]attribute {
 	t := map[string]attribute{"routing.http.response.server.enabled": {"true", yesNo}}
-	for _, name := range strings.Fields("strict_transport_security access_control_allow_origin access_control_allow_methods access_control_allow_headers access_control_allow_credentials " +
+	for name := range strings.FieldsSeq("strict_transport_security access_control_allow_origin access_control_allow_methods access_control_allow_headers access_control_allow_credentials " +
 		"access_control_expose_headers access_control_max_age content_security_policy x_content_type_options x_frame_options") {
 		t["routing.http.response."+name+".header_value"] = attribute{}
 	}
-	for _, name := range strings.Fields("mtls_clientcert_serial_number mtls_clientcert_issuer mtls_clientcert_subject mtls_clientcert_validity mtls_clientcert_leaf mtls_clientcert tls_version tls_cipher_suite") {
+	for name := range strings.FieldsSeq("mtls_clientcert_serial_number mtls_clientcert_issuer mtls_clientcert_subject mtls_clientcert_validity mtls_clientcert_leaf mtls_clientcert tls_version tls_cipher_suite") {
 		t["routing.http.request.x_amzn_"+name+".header_name"] = attribute{}
 	}
 	return t
@@ -141,7 +141,7 @@ func (s *elbService) actions(ctx context.Context, lb *loadBalancer, in []types.A
 		case types.ActionTypeEnumRedirect:
 			err = redirect(&a)
 		case types.ActionTypeEnumFixedResponse:
-			if c := val(a.FixedResponseConfig); len(val(c.StatusCode)) != 3 || !strings.Contains("245", (*c.StatusCode)[:1]) {
+			if c := val(a.FixedResponseConfig); len(val(c.StatusCode)) != 3 || !strings.ContainsAny((*c.StatusCode)[:1], "245") {
 				err = fail("InvalidLoadBalancerAction", "The status code of a fixed response must be 2XX, 4XX or 5XX")
 			}
 		default:

@@ -97,8 +97,10 @@ func (s *elbService) DescribeRules(ctx context.Context, in *elb.DescribeRulesInp
 		}
 		slices.SortFunc(all, func(a, b types.Rule) int { return cmp.Compare(number(a), number(b)) })
 		id := *l.ListenerArn
-		all = append(all, types.Rule{RuleArn: new(ruleARN(id, id[len(id)-16:])), Priority: new("default"), IsDefault: new(true),
-			Conditions: []types.RuleCondition{}, Actions: l.DefaultActions})
+		all = append(all, types.Rule{
+			RuleArn: new(ruleARN(id, id[len(id)-16:])), Priority: new("default"), IsDefault: new(true),
+			Conditions: []types.RuleCondition{}, Actions: l.DefaultActions,
+		})
 	case len(in.RuleArns) > 0:
 		for _, arn := range in.RuleArns {
 			r, err := s.rule(ctx, &arn)

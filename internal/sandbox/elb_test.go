@@ -67,8 +67,10 @@ func (e *edge) balancer(name string) *elb.CreateLoadBalancerInput {
 }
 
 func (e *edge) group(name string) *elb.CreateTargetGroupInput {
-	return &elb.CreateTargetGroupInput{Name: &name, VpcId: &e.vpc, Port: new(int32(8080)), Protocol: types.ProtocolEnumHttp, TargetType: types.TargetTypeEnumIp,
-		HealthCheckIntervalSeconds: new(int32(10)), HealthyThresholdCount: new(int32(3)), UnhealthyThresholdCount: new(int32(2))}
+	return &elb.CreateTargetGroupInput{
+		Name: &name, VpcId: &e.vpc, Port: new(int32(8080)), Protocol: types.ProtocolEnumHttp, TargetType: types.TargetTypeEnumIp,
+		HealthCheckIntervalSeconds: new(int32(10)), HealthyThresholdCount: new(int32(3)), UnhealthyThresholdCount: new(int32(2)),
+	}
 }
 
 func (e *edge) listener(port int32, groups ...string) *elb.CreateListenerInput {
@@ -79,8 +81,10 @@ func (e *edge) listener(port int32, groups ...string) *elb.CreateListenerInput {
 	if len(groups) == 1 {
 		c.TargetGroups[0].Weight = nil
 	}
-	return &elb.CreateListenerInput{LoadBalancerArn: &e.lb, Port: &port, Protocol: types.ProtocolEnumHttp,
-		DefaultActions: []types.Action{{Type: types.ActionTypeEnumForward, ForwardConfig: c}}}
+	return &elb.CreateListenerInput{
+		LoadBalancerArn: &e.lb, Port: &port, Protocol: types.ProtocolEnumHttp,
+		DefaultActions: []types.Action{{Type: types.ActionTypeEnumForward, ForwardConfig: c}},
+	}
 }
 
 // health is the state of the only target, with its reason.
@@ -98,8 +102,10 @@ func (e *edge) health() string {
 func TestTargetHealth(t *testing.T) {
 	inEdge(t, func(t *testing.T, e *edge) {
 		const ip = "10.0.1.7"
-		must(e.elb.ModifyTargetGroupAttributes(t.Context(), &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &e.tg,
-			Attributes: []types.TargetGroupAttribute{{Key: new("deregistration_delay.timeout_seconds"), Value: new("40")}}}))(t)
+		must(e.elb.ModifyTargetGroupAttributes(t.Context(), &elb.ModifyTargetGroupAttributesInput{
+			TargetGroupArn: &e.tg,
+			Attributes:     []types.TargetGroupAttribute{{Key: new("deregistration_delay.timeout_seconds"), Value: new("40")}},
+		}))(t)
 		must(e.elb.RegisterTargets(t.Context(), &elb.RegisterTargetsInput{TargetGroupArn: &e.tg, Targets: []types.TargetDescription{{Id: new(ip)}}}))(t)
 		fails := func(reason types.TargetHealthReasonEnum) func() {
 			return func() {
@@ -172,15 +178,18 @@ func TestBalancer(t *testing.T) {
 			t.Error(lb.State)
 		}
 		protect := func(on string) {
-			must(e.elb.ModifyLoadBalancerAttributes(t.Context(), &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &e.lb,
-				Attributes: []types.LoadBalancerAttribute{{Key: new("deletion_protection.enabled"), Value: &on}}}))(t)
+			must(e.elb.ModifyLoadBalancerAttributes(t.Context(), &elb.ModifyLoadBalancerAttributesInput{
+				LoadBalancerArn: &e.lb,
+				Attributes:      []types.LoadBalancerAttribute{{Key: new("deletion_protection.enabled"), Value: &on}},
+			}))(t)
 		}
 		protect("true")
 		_, err := e.elb.DeleteLoadBalancer(t.Context(), &elb.DeleteLoadBalancerInput{LoadBalancerArn: &e.lb})
 		refused(t, err, "OperationNotPermitted", "")
 		protect("false")
 		c, held := ec2.NewFromConfig(e.Config("eu-west-1")), &ec2.DescribeNetworkInterfacesInput{Filters: []ec2types.Filter{
-			{Name: new("description"), Values: []string{"ELB app/web/*"}}, {Name: new("requester-id"), Values: []string{"amazon-elb"}}}}
+			{Name: new("description"), Values: []string{"ELB app/web/*"}}, {Name: new("requester-id"), Values: []string{"amazon-elb"}},
+		}}
 		must(e.elb.DeleteLoadBalancer(t.Context(), &elb.DeleteLoadBalancerInput{LoadBalancerArn: &e.lb}))(t)
 		if n := len(must(c.DescribeNetworkInterfaces(t.Context(), held))(t).NetworkInterfaces); n != 2 {
 			t.Errorf("%d interfaces, want one a subnet, for a while yet", n)
@@ -242,8 +251,10 @@ func TestRefusals(t *testing.T) {
 			code, words, _ := strings.Cut(want, ": ")
 			refused(t, err, code, words)
 		}
-		_, err := c.ModifyLoadBalancerAttributes(ctx, &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &e.lb,
-			Attributes: []types.LoadBalancerAttribute{{Key: new("idle_timeout.timeout_seconds"), Value: new("4001")}}})
+		_, err := c.ModifyLoadBalancerAttributes(ctx, &elb.ModifyLoadBalancerAttributesInput{
+			LoadBalancerArn: &e.lb,
+			Attributes:      []types.LoadBalancerAttribute{{Key: new("idle_timeout.timeout_seconds"), Value: new("4001")}},
+		})
 		refused(t, err, "ValidationError", "'4001' is not a valid value for 'idle_timeout.timeout_seconds'")
 		_, err = c.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{Names: []string{"web", "none"}})
 		refused(t, err, "LoadBalancerNotFound", "One or more load balancers not found")

@@ -67,11 +67,10 @@ func (f *Fault) before(ctx context.Context) error {
 	return nil
 }
 
-func (f *Fault) after(context.Context) error {
+func (f *Fault) after() {
 	if f.Lost {
 		panic(http.ErrAbortHandler)
 	}
-	return nil
 }
 
 func code(err error) string {

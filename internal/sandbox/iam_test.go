@@ -27,8 +27,10 @@ func TestRole(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
 	c, ctx := iam.NewFromConfig(s.Config("eu-west-1")), t.Context()
-	made, err := c.CreateRole(ctx, &iam.CreateRoleInput{RoleName: new("app"), AssumeRolePolicyDocument: new(tasksTrust),
-		Tags: []types.Tag{{Key: new("k"), Value: new("v")}}, PermissionsBoundary: new("arn:aws:iam::aws:policy/PowerUserAccess")})
+	made, err := c.CreateRole(ctx, &iam.CreateRoleInput{
+		RoleName: new("app"), AssumeRolePolicyDocument: new(tasksTrust),
+		Tags: []types.Tag{{Key: new("k"), Value: new("v")}}, PermissionsBoundary: new("arn:aws:iam::aws:policy/PowerUserAccess"),
+	})
 	if err != nil || *made.Role.Arn != "arn:aws:iam::"+Account+":role/app" || len(*made.Role.RoleId) != 21 {
 		t.Fatal(made, err)
 	}
@@ -164,11 +166,11 @@ func TestRoleReady(t *testing.T) {
 			}
 			return ok
 		}
-		time.Sleep(iamPropagation/2 - 1)
+		time.Sleep(iamPropagation/2 - time.Millisecond)
 		if ready("task") {
 			t.Error("ready before its time")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Millisecond)
 		if !ready("task") || ready("other") || ready("nobody") {
 			t.Error(ready("task"), ready("other"), ready("nobody"))
 		}

@@ -59,7 +59,7 @@ func (s *logsService) CreateLogGroup(ctx context.Context, in *cloudwatchlogs.Cre
 	return &cloudwatchlogs.CreateLogGroupOutput{}, nil
 }
 
-func (s *Sandbox) makeGroup(r *Region, name string, tags map[string]string) *logGroup {
+func (s *Sandbox) makeGroup(r *Region, name string, tags map[string]string) {
 	arn := s.arn("logs", r.Name, "log-group:"+name)
 	file := fnv.New64a()
 	fmt.Fprint(file, r.Name, name, s.hex(16))
@@ -72,7 +72,6 @@ func (s *Sandbox) makeGroup(r *Region, name string, tags map[string]string) *log
 		r.Logs.Groups = map[string]*logGroup{}
 	}
 	r.Logs.Groups[name] = g
-	return g
 }
 
 func (s *logsService) DescribeLogGroups(ctx context.Context, in *cloudwatchlogs.DescribeLogGroupsInput) (*cloudwatchlogs.DescribeLogGroupsOutput, error) {

@@ -38,8 +38,10 @@ func TestKept(t *testing.T) {
 	if _, err := one.CreateLogStream(t.Context(), &cloudwatchlogs.CreateLogStreamInput{LogGroupName: new("/ecs/d"), LogStreamName: new("s")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := two.PutLogEvents(t.Context(), &cloudwatchlogs.PutLogEventsInput{LogGroupName: new("/ecs/d"), LogStreamName: new("s"),
-		LogEvents: []types.InputLogEvent{{Message: new("hello"), Timestamp: new(time.Now().UnixMilli())}}}); err != nil {
+	if _, err := two.PutLogEvents(t.Context(), &cloudwatchlogs.PutLogEventsInput{
+		LogGroupName: new("/ecs/d"), LogStreamName: new("s"),
+		LogEvents: []types.InputLogEvent{{Message: new("hello"), Timestamp: new(time.Now().UnixMilli())}},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	third := cloudwatchlogs.NewFromConfig(open(t, dir).Config("eu-west-1"))

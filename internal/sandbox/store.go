@@ -42,6 +42,7 @@ func (m *memory) remove(name string) error {
 	delete(m.files, name)
 	return nil
 }
+
 func (m *memory) read(name string) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -4,7 +4,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"reflect"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -67,59 +66,4 @@ func (s *Sandbox) Config(region string) aws.Config {
 		HTTPClient:   &http.Client{Transport: s},
 		Credentials:  credentials.NewStaticCredentialsProvider("AKIASANDBOX", "sandbox", ""),
 	}
-}
-
-// clone copies all that v refers to.
-func clone(v any) any {
-	if v == nil {
-		return nil
-	}
-	return cloneValue(reflect.ValueOf(v)).Interface()
-}
-
-func cloneValue(v reflect.Value) reflect.Value {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if v.IsNil() {
-			return v
-		}
-		p := reflect.New(v.Type().Elem())
-		p.Elem().Set(cloneValue(v.Elem()))
-		return p
-	case reflect.Interface:
-		if v.IsNil() {
-			return v
-		}
-		i := reflect.New(v.Type()).Elem()
-		i.Set(cloneValue(v.Elem()))
-		return i
-	case reflect.Slice:
-		if v.IsNil() {
-			return v
-		}
-		s := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
-		for i := range v.Len() {
-			s.Index(i).Set(cloneValue(v.Index(i)))
-		}
-		return s
-	case reflect.Map:
-		if v.IsNil() {
-			return v
-		}
-		m := reflect.MakeMapWithSize(v.Type(), v.Len())
-		for k, e := range v.Seq2() {
-			m.SetMapIndex(k, cloneValue(e))
-		}
-		return m
-	case reflect.Struct:
-		c := reflect.New(v.Type()).Elem()
-		c.Set(v)
-		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
-				c.Field(i).Set(cloneValue(v.Field(i)))
-			}
-		}
-		return c
-	}
-	return v
 }

@@ -22,7 +22,7 @@ var keeping = codec{&dialect{}, kept}
 func Tree(v any) any { return plainBlobs(keeping.toTree(reflect.ValueOf(v))) }
 
 // FromTree sets v, a pointer, to what Tree made a tree of, also after encoding/json has written and read it.
-func FromTree(v any, tree any) error {
+func FromTree(v, tree any) error {
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
 		return fmt.Errorf("wire: FromTree into a %T", v)

@@ -131,7 +131,7 @@ func (s *server) serve(ctx context.Context, w http.ResponseWriter, q *request) (
 	if q.body, err = readBody(w, q.Request); err != nil {
 		return nil, &smithy.GenericAPIError{Code: "SerializationException", Message: err.Error()}
 	}
-	if err = s.dispatch(q); err != nil {
+	if err := s.dispatch(q); err != nil {
 		return nil, err
 	}
 	op, ok := s.services[q.service][q.op]
