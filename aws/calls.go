@@ -61,24 +61,22 @@ func Connect(cfg aws.Config) *Calls {
 
 // ACM is the operations of acm that we make.
 type ACM struct {
-	AddTagsToCertificate      call[acm.AddTagsToCertificateInput, acm.AddTagsToCertificateOutput, acm.Options]
-	DeleteCertificate         call[acm.DeleteCertificateInput, acm.DeleteCertificateOutput, acm.Options]
-	DescribeCertificate       call[acm.DescribeCertificateInput, acm.DescribeCertificateOutput, acm.Options]
-	ListCertificates          call[acm.ListCertificatesInput, acm.ListCertificatesOutput, acm.Options]
-	ListTagsForCertificate    call[acm.ListTagsForCertificateInput, acm.ListTagsForCertificateOutput, acm.Options]
-	RemoveTagsFromCertificate call[acm.RemoveTagsFromCertificateInput, acm.RemoveTagsFromCertificateOutput, acm.Options]
-	RequestCertificate        call[acm.RequestCertificateInput, acm.RequestCertificateOutput, acm.Options]
+	AddTagsToCertificate   call[acm.AddTagsToCertificateInput, acm.AddTagsToCertificateOutput, acm.Options]
+	DeleteCertificate      call[acm.DeleteCertificateInput, acm.DeleteCertificateOutput, acm.Options]
+	DescribeCertificate    call[acm.DescribeCertificateInput, acm.DescribeCertificateOutput, acm.Options]
+	ListCertificates       call[acm.ListCertificatesInput, acm.ListCertificatesOutput, acm.Options]
+	ListTagsForCertificate call[acm.ListTagsForCertificateInput, acm.ListTagsForCertificateOutput, acm.Options]
+	RequestCertificate     call[acm.RequestCertificateInput, acm.RequestCertificateOutput, acm.Options]
 }
 
 func newACM(c *acm.Client) ACM {
 	return ACM{
-		AddTagsToCertificate:      c.AddTagsToCertificate,
-		DeleteCertificate:         c.DeleteCertificate,
-		DescribeCertificate:       c.DescribeCertificate,
-		ListCertificates:          c.ListCertificates,
-		ListTagsForCertificate:    c.ListTagsForCertificate,
-		RemoveTagsFromCertificate: c.RemoveTagsFromCertificate,
-		RequestCertificate:        c.RequestCertificate,
+		AddTagsToCertificate:   c.AddTagsToCertificate,
+		DeleteCertificate:      c.DeleteCertificate,
+		DescribeCertificate:    c.DescribeCertificate,
+		ListCertificates:       c.ListCertificates,
+		ListTagsForCertificate: c.ListTagsForCertificate,
+		RequestCertificate:     c.RequestCertificate,
 	}
 }
 
@@ -106,7 +104,6 @@ type EC2 struct {
 	DeleteRouteTable              call[ec2.DeleteRouteTableInput, ec2.DeleteRouteTableOutput, ec2.Options]
 	DeleteSecurityGroup           call[ec2.DeleteSecurityGroupInput, ec2.DeleteSecurityGroupOutput, ec2.Options]
 	DeleteSubnet                  call[ec2.DeleteSubnetInput, ec2.DeleteSubnetOutput, ec2.Options]
-	DeleteTags                    call[ec2.DeleteTagsInput, ec2.DeleteTagsOutput, ec2.Options]
 	DeleteVpc                     call[ec2.DeleteVpcInput, ec2.DeleteVpcOutput, ec2.Options]
 	DeleteVpcEndpoints            call[ec2.DeleteVpcEndpointsInput, ec2.DeleteVpcEndpointsOutput, ec2.Options]
 	DescribeAddresses             call[ec2.DescribeAddressesInput, ec2.DescribeAddressesOutput, ec2.Options]
@@ -116,7 +113,6 @@ type EC2 struct {
 	DescribeNatGateways           call[ec2.DescribeNatGatewaysInput, ec2.DescribeNatGatewaysOutput, ec2.Options]
 	DescribeNetworkInterfaces     call[ec2.DescribeNetworkInterfacesInput, ec2.DescribeNetworkInterfacesOutput, ec2.Options]
 	DescribeRouteTables           call[ec2.DescribeRouteTablesInput, ec2.DescribeRouteTablesOutput, ec2.Options]
-	DescribeSecurityGroupRules    call[ec2.DescribeSecurityGroupRulesInput, ec2.DescribeSecurityGroupRulesOutput, ec2.Options]
 	DescribeSecurityGroups        call[ec2.DescribeSecurityGroupsInput, ec2.DescribeSecurityGroupsOutput, ec2.Options]
 	DescribeSubnets               call[ec2.DescribeSubnetsInput, ec2.DescribeSubnetsOutput, ec2.Options]
 	DescribeVpcAttribute          call[ec2.DescribeVpcAttributeInput, ec2.DescribeVpcAttributeOutput, ec2.Options]
@@ -157,7 +153,6 @@ func newEC2(c *ec2.Client) EC2 {
 		DeleteRouteTable:              c.DeleteRouteTable,
 		DeleteSecurityGroup:           c.DeleteSecurityGroup,
 		DeleteSubnet:                  c.DeleteSubnet,
-		DeleteTags:                    c.DeleteTags,
 		DeleteVpc:                     c.DeleteVpc,
 		DeleteVpcEndpoints:            c.DeleteVpcEndpoints,
 		DescribeAddresses:             c.DescribeAddresses,
@@ -167,7 +162,6 @@ func newEC2(c *ec2.Client) EC2 {
 		DescribeNatGateways:           c.DescribeNatGateways,
 		DescribeNetworkInterfaces:     c.DescribeNetworkInterfaces,
 		DescribeRouteTables:           c.DescribeRouteTables,
-		DescribeSecurityGroupRules:    c.DescribeSecurityGroupRules,
 		DescribeSecurityGroups:        c.DescribeSecurityGroups,
 		DescribeSubnets:               c.DescribeSubnets,
 		DescribeVpcAttribute:          c.DescribeVpcAttribute,
@@ -202,7 +196,6 @@ type ECR struct {
 	PutImageTagMutability         call[ecr.PutImageTagMutabilityInput, ecr.PutImageTagMutabilityOutput, ecr.Options]
 	PutLifecyclePolicy            call[ecr.PutLifecyclePolicyInput, ecr.PutLifecyclePolicyOutput, ecr.Options]
 	TagResource                   call[ecr.TagResourceInput, ecr.TagResourceOutput, ecr.Options]
-	UntagResource                 call[ecr.UntagResourceInput, ecr.UntagResourceOutput, ecr.Options]
 }
 
 func newECR(c *ecr.Client) ECR {
@@ -222,7 +215,6 @@ func newECR(c *ecr.Client) ECR {
 		PutImageTagMutability:         c.PutImageTagMutability,
 		PutLifecyclePolicy:            c.PutLifecyclePolicy,
 		TagResource:                   c.TagResource,
-		UntagResource:                 c.UntagResource,
 	}
 }
 
@@ -241,17 +233,12 @@ type ECS struct {
 	DescribeTaskDefinition      call[ecs.DescribeTaskDefinitionInput, ecs.DescribeTaskDefinitionOutput, ecs.Options]
 	DescribeTasks               call[ecs.DescribeTasksInput, ecs.DescribeTasksOutput, ecs.Options]
 	ListServiceDeployments      call[ecs.ListServiceDeploymentsInput, ecs.ListServiceDeploymentsOutput, ecs.Options]
-	ListServices                call[ecs.ListServicesInput, ecs.ListServicesOutput, ecs.Options]
-	ListTagsForResource         call[ecs.ListTagsForResourceInput, ecs.ListTagsForResourceOutput, ecs.Options]
 	ListTaskDefinitions         call[ecs.ListTaskDefinitionsInput, ecs.ListTaskDefinitionsOutput, ecs.Options]
 	ListTasks                   call[ecs.ListTasksInput, ecs.ListTasksOutput, ecs.Options]
 	PutClusterCapacityProviders call[ecs.PutClusterCapacityProvidersInput, ecs.PutClusterCapacityProvidersOutput, ecs.Options]
 	RegisterTaskDefinition      call[ecs.RegisterTaskDefinitionInput, ecs.RegisterTaskDefinitionOutput, ecs.Options]
 	StopServiceDeployment       call[ecs.StopServiceDeploymentInput, ecs.StopServiceDeploymentOutput, ecs.Options]
-	StopTask                    call[ecs.StopTaskInput, ecs.StopTaskOutput, ecs.Options]
 	TagResource                 call[ecs.TagResourceInput, ecs.TagResourceOutput, ecs.Options]
-	UntagResource               call[ecs.UntagResourceInput, ecs.UntagResourceOutput, ecs.Options]
-	UpdateCluster               call[ecs.UpdateClusterInput, ecs.UpdateClusterOutput, ecs.Options]
 	UpdateClusterSettings       call[ecs.UpdateClusterSettingsInput, ecs.UpdateClusterSettingsOutput, ecs.Options]
 	UpdateService               call[ecs.UpdateServiceInput, ecs.UpdateServiceOutput, ecs.Options]
 }
@@ -271,17 +258,12 @@ func newECS(c *ecs.Client) ECS {
 		DescribeTaskDefinition:      c.DescribeTaskDefinition,
 		DescribeTasks:               c.DescribeTasks,
 		ListServiceDeployments:      c.ListServiceDeployments,
-		ListServices:                c.ListServices,
-		ListTagsForResource:         c.ListTagsForResource,
 		ListTaskDefinitions:         c.ListTaskDefinitions,
 		ListTasks:                   c.ListTasks,
 		PutClusterCapacityProviders: c.PutClusterCapacityProviders,
 		RegisterTaskDefinition:      c.RegisterTaskDefinition,
 		StopServiceDeployment:       c.StopServiceDeployment,
-		StopTask:                    c.StopTask,
 		TagResource:                 c.TagResource,
-		UntagResource:               c.UntagResource,
-		UpdateCluster:               c.UpdateCluster,
 		UpdateClusterSettings:       c.UpdateClusterSettings,
 		UpdateService:               c.UpdateService,
 	}
@@ -296,7 +278,6 @@ type ELB struct {
 	DeleteListener                 call[elb.DeleteListenerInput, elb.DeleteListenerOutput, elb.Options]
 	DeleteLoadBalancer             call[elb.DeleteLoadBalancerInput, elb.DeleteLoadBalancerOutput, elb.Options]
 	DeleteTargetGroup              call[elb.DeleteTargetGroupInput, elb.DeleteTargetGroupOutput, elb.Options]
-	DescribeListenerCertificates   call[elb.DescribeListenerCertificatesInput, elb.DescribeListenerCertificatesOutput, elb.Options]
 	DescribeListeners              call[elb.DescribeListenersInput, elb.DescribeListenersOutput, elb.Options]
 	DescribeLoadBalancerAttributes call[elb.DescribeLoadBalancerAttributesInput, elb.DescribeLoadBalancerAttributesOutput, elb.Options]
 	DescribeLoadBalancers          call[elb.DescribeLoadBalancersInput, elb.DescribeLoadBalancersOutput, elb.Options]
@@ -309,7 +290,6 @@ type ELB struct {
 	ModifyLoadBalancerAttributes   call[elb.ModifyLoadBalancerAttributesInput, elb.ModifyLoadBalancerAttributesOutput, elb.Options]
 	ModifyTargetGroup              call[elb.ModifyTargetGroupInput, elb.ModifyTargetGroupOutput, elb.Options]
 	ModifyTargetGroupAttributes    call[elb.ModifyTargetGroupAttributesInput, elb.ModifyTargetGroupAttributesOutput, elb.Options]
-	RemoveTags                     call[elb.RemoveTagsInput, elb.RemoveTagsOutput, elb.Options]
 	SetSecurityGroups              call[elb.SetSecurityGroupsInput, elb.SetSecurityGroupsOutput, elb.Options]
 	SetSubnets                     call[elb.SetSubnetsInput, elb.SetSubnetsOutput, elb.Options]
 }
@@ -323,7 +303,6 @@ func newELB(c *elb.Client) ELB {
 		DeleteListener:                 c.DeleteListener,
 		DeleteLoadBalancer:             c.DeleteLoadBalancer,
 		DeleteTargetGroup:              c.DeleteTargetGroup,
-		DescribeListenerCertificates:   c.DescribeListenerCertificates,
 		DescribeListeners:              c.DescribeListeners,
 		DescribeLoadBalancerAttributes: c.DescribeLoadBalancerAttributes,
 		DescribeLoadBalancers:          c.DescribeLoadBalancers,
@@ -336,7 +315,6 @@ func newELB(c *elb.Client) ELB {
 		ModifyLoadBalancerAttributes:   c.ModifyLoadBalancerAttributes,
 		ModifyTargetGroup:              c.ModifyTargetGroup,
 		ModifyTargetGroupAttributes:    c.ModifyTargetGroupAttributes,
-		RemoveTags:                     c.RemoveTags,
 		SetSecurityGroups:              c.SetSecurityGroups,
 		SetSubnets:                     c.SetSubnets,
 	}
@@ -346,7 +324,6 @@ func newELB(c *elb.Client) ELB {
 type IAM struct {
 	AttachRolePolicy              call[iam.AttachRolePolicyInput, iam.AttachRolePolicyOutput, iam.Options]
 	CreateRole                    call[iam.CreateRoleInput, iam.CreateRoleOutput, iam.Options]
-	CreateServiceLinkedRole       call[iam.CreateServiceLinkedRoleInput, iam.CreateServiceLinkedRoleOutput, iam.Options]
 	DeleteRole                    call[iam.DeleteRoleInput, iam.DeleteRoleOutput, iam.Options]
 	DeleteRolePermissionsBoundary call[iam.DeleteRolePermissionsBoundaryInput, iam.DeleteRolePermissionsBoundaryOutput, iam.Options]
 	DeleteRolePolicy              call[iam.DeleteRolePolicyInput, iam.DeleteRolePolicyOutput, iam.Options]
@@ -355,7 +332,6 @@ type IAM struct {
 	GetRolePolicy                 call[iam.GetRolePolicyInput, iam.GetRolePolicyOutput, iam.Options]
 	ListAttachedRolePolicies      call[iam.ListAttachedRolePoliciesInput, iam.ListAttachedRolePoliciesOutput, iam.Options]
 	ListRolePolicies              call[iam.ListRolePoliciesInput, iam.ListRolePoliciesOutput, iam.Options]
-	ListRoleTags                  call[iam.ListRoleTagsInput, iam.ListRoleTagsOutput, iam.Options]
 	PutRolePermissionsBoundary    call[iam.PutRolePermissionsBoundaryInput, iam.PutRolePermissionsBoundaryOutput, iam.Options]
 	PutRolePolicy                 call[iam.PutRolePolicyInput, iam.PutRolePolicyOutput, iam.Options]
 	TagRole                       call[iam.TagRoleInput, iam.TagRoleOutput, iam.Options]
@@ -367,7 +343,6 @@ func newIAM(c *iam.Client) IAM {
 	return IAM{
 		AttachRolePolicy:              c.AttachRolePolicy,
 		CreateRole:                    c.CreateRole,
-		CreateServiceLinkedRole:       c.CreateServiceLinkedRole,
 		DeleteRole:                    c.DeleteRole,
 		DeleteRolePermissionsBoundary: c.DeleteRolePermissionsBoundary,
 		DeleteRolePolicy:              c.DeleteRolePolicy,
@@ -376,7 +351,6 @@ func newIAM(c *iam.Client) IAM {
 		GetRolePolicy:                 c.GetRolePolicy,
 		ListAttachedRolePolicies:      c.ListAttachedRolePolicies,
 		ListRolePolicies:              c.ListRolePolicies,
-		ListRoleTags:                  c.ListRoleTags,
 		PutRolePermissionsBoundary:    c.PutRolePermissionsBoundary,
 		PutRolePolicy:                 c.PutRolePolicy,
 		TagRole:                       c.TagRole,
@@ -390,12 +364,10 @@ type Logs struct {
 	CreateLogGroup      call[logs.CreateLogGroupInput, logs.CreateLogGroupOutput, logs.Options]
 	DeleteLogGroup      call[logs.DeleteLogGroupInput, logs.DeleteLogGroupOutput, logs.Options]
 	DescribeLogGroups   call[logs.DescribeLogGroupsInput, logs.DescribeLogGroupsOutput, logs.Options]
-	DescribeLogStreams  call[logs.DescribeLogStreamsInput, logs.DescribeLogStreamsOutput, logs.Options]
 	FilterLogEvents     call[logs.FilterLogEventsInput, logs.FilterLogEventsOutput, logs.Options]
 	ListTagsForResource call[logs.ListTagsForResourceInput, logs.ListTagsForResourceOutput, logs.Options]
 	PutRetentionPolicy  call[logs.PutRetentionPolicyInput, logs.PutRetentionPolicyOutput, logs.Options]
 	TagResource         call[logs.TagResourceInput, logs.TagResourceOutput, logs.Options]
-	UntagResource       call[logs.UntagResourceInput, logs.UntagResourceOutput, logs.Options]
 }
 
 func newLogs(c *logs.Client) Logs {
@@ -403,19 +375,16 @@ func newLogs(c *logs.Client) Logs {
 		CreateLogGroup:      c.CreateLogGroup,
 		DeleteLogGroup:      c.DeleteLogGroup,
 		DescribeLogGroups:   c.DescribeLogGroups,
-		DescribeLogStreams:  c.DescribeLogStreams,
 		FilterLogEvents:     c.FilterLogEvents,
 		ListTagsForResource: c.ListTagsForResource,
 		PutRetentionPolicy:  c.PutRetentionPolicy,
 		TagResource:         c.TagResource,
-		UntagResource:       c.UntagResource,
 	}
 }
 
 // Route53 is the operations of route53 that we make.
 type Route53 struct {
 	ChangeResourceRecordSets call[route53.ChangeResourceRecordSetsInput, route53.ChangeResourceRecordSetsOutput, route53.Options]
-	GetChange                call[route53.GetChangeInput, route53.GetChangeOutput, route53.Options]
 	ListHostedZonesByName    call[route53.ListHostedZonesByNameInput, route53.ListHostedZonesByNameOutput, route53.Options]
 	ListResourceRecordSets   call[route53.ListResourceRecordSetsInput, route53.ListResourceRecordSetsOutput, route53.Options]
 }
@@ -423,7 +392,6 @@ type Route53 struct {
 func newRoute53(c *route53.Client) Route53 {
 	return Route53{
 		ChangeResourceRecordSets: c.ChangeResourceRecordSets,
-		GetChange:                c.GetChange,
 		ListHostedZonesByName:    c.ListHostedZonesByName,
 		ListResourceRecordSets:   c.ListResourceRecordSets,
 	}
@@ -442,34 +410,28 @@ func newSTS(c *sts.Client) STS {
 
 // Scaling is the operations of applicationautoscaling that we make.
 type Scaling struct {
-	DeleteScalingPolicy       call[scaling.DeleteScalingPolicyInput, scaling.DeleteScalingPolicyOutput, scaling.Options]
-	DeleteScheduledAction     call[scaling.DeleteScheduledActionInput, scaling.DeleteScheduledActionOutput, scaling.Options]
-	DeregisterScalableTarget  call[scaling.DeregisterScalableTargetInput, scaling.DeregisterScalableTargetOutput, scaling.Options]
-	DescribeScalableTargets   call[scaling.DescribeScalableTargetsInput, scaling.DescribeScalableTargetsOutput, scaling.Options]
-	DescribeScalingActivities call[scaling.DescribeScalingActivitiesInput, scaling.DescribeScalingActivitiesOutput, scaling.Options]
-	DescribeScalingPolicies   call[scaling.DescribeScalingPoliciesInput, scaling.DescribeScalingPoliciesOutput, scaling.Options]
-	DescribeScheduledActions  call[scaling.DescribeScheduledActionsInput, scaling.DescribeScheduledActionsOutput, scaling.Options]
-	ListTagsForResource       call[scaling.ListTagsForResourceInput, scaling.ListTagsForResourceOutput, scaling.Options]
-	PutScalingPolicy          call[scaling.PutScalingPolicyInput, scaling.PutScalingPolicyOutput, scaling.Options]
-	PutScheduledAction        call[scaling.PutScheduledActionInput, scaling.PutScheduledActionOutput, scaling.Options]
-	RegisterScalableTarget    call[scaling.RegisterScalableTargetInput, scaling.RegisterScalableTargetOutput, scaling.Options]
-	TagResource               call[scaling.TagResourceInput, scaling.TagResourceOutput, scaling.Options]
+	DeleteScalingPolicy      call[scaling.DeleteScalingPolicyInput, scaling.DeleteScalingPolicyOutput, scaling.Options]
+	DeleteScheduledAction    call[scaling.DeleteScheduledActionInput, scaling.DeleteScheduledActionOutput, scaling.Options]
+	DeregisterScalableTarget call[scaling.DeregisterScalableTargetInput, scaling.DeregisterScalableTargetOutput, scaling.Options]
+	DescribeScalableTargets  call[scaling.DescribeScalableTargetsInput, scaling.DescribeScalableTargetsOutput, scaling.Options]
+	DescribeScalingPolicies  call[scaling.DescribeScalingPoliciesInput, scaling.DescribeScalingPoliciesOutput, scaling.Options]
+	DescribeScheduledActions call[scaling.DescribeScheduledActionsInput, scaling.DescribeScheduledActionsOutput, scaling.Options]
+	PutScalingPolicy         call[scaling.PutScalingPolicyInput, scaling.PutScalingPolicyOutput, scaling.Options]
+	PutScheduledAction       call[scaling.PutScheduledActionInput, scaling.PutScheduledActionOutput, scaling.Options]
+	RegisterScalableTarget   call[scaling.RegisterScalableTargetInput, scaling.RegisterScalableTargetOutput, scaling.Options]
 }
 
 func newScaling(c *scaling.Client) Scaling {
 	return Scaling{
-		DeleteScalingPolicy:       c.DeleteScalingPolicy,
-		DeleteScheduledAction:     c.DeleteScheduledAction,
-		DeregisterScalableTarget:  c.DeregisterScalableTarget,
-		DescribeScalableTargets:   c.DescribeScalableTargets,
-		DescribeScalingActivities: c.DescribeScalingActivities,
-		DescribeScalingPolicies:   c.DescribeScalingPolicies,
-		DescribeScheduledActions:  c.DescribeScheduledActions,
-		ListTagsForResource:       c.ListTagsForResource,
-		PutScalingPolicy:          c.PutScalingPolicy,
-		PutScheduledAction:        c.PutScheduledAction,
-		RegisterScalableTarget:    c.RegisterScalableTarget,
-		TagResource:               c.TagResource,
+		DeleteScalingPolicy:      c.DeleteScalingPolicy,
+		DeleteScheduledAction:    c.DeleteScheduledAction,
+		DeregisterScalableTarget: c.DeregisterScalableTarget,
+		DescribeScalableTargets:  c.DescribeScalableTargets,
+		DescribeScalingPolicies:  c.DescribeScalingPolicies,
+		DescribeScheduledActions: c.DescribeScheduledActions,
+		PutScalingPolicy:         c.PutScalingPolicy,
+		PutScheduledAction:       c.PutScheduledAction,
+		RegisterScalableTarget:   c.RegisterScalableTarget,
 	}
 }
 
@@ -483,7 +445,6 @@ type Secrets struct {
 	PutSecretValue    call[secretsmanager.PutSecretValueInput, secretsmanager.PutSecretValueOutput, secretsmanager.Options]
 	RestoreSecret     call[secretsmanager.RestoreSecretInput, secretsmanager.RestoreSecretOutput, secretsmanager.Options]
 	TagResource       call[secretsmanager.TagResourceInput, secretsmanager.TagResourceOutput, secretsmanager.Options]
-	UntagResource     call[secretsmanager.UntagResourceInput, secretsmanager.UntagResourceOutput, secretsmanager.Options]
 }
 
 func newSecrets(c *secretsmanager.Client) Secrets {
@@ -496,7 +457,6 @@ func newSecrets(c *secretsmanager.Client) Secrets {
 		PutSecretValue:    c.PutSecretValue,
 		RestoreSecret:     c.RestoreSecret,
 		TagResource:       c.TagResource,
-		UntagResource:     c.UntagResource,
 	}
 }
 
