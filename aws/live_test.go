@@ -16,6 +16,7 @@ import (
 
 	"github.com/fargatectl/fargatectl/aws"
 	"github.com/fargatectl/fargatectl/internal/sandbox"
+	"github.com/fargatectl/fargatectl/internal/witness"
 )
 
 // pushed makes a repository with two images, and returns their digests.
@@ -72,7 +73,7 @@ func TestKeepLive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		calls := aws.Connect(s.Config("eu-west-1"))
+		calls := aws.Connect(witness.Recorded(s.Config("eu-west-1")))
 		d := pushed(t, s, calls, m)
 		for revision := range int32(25) {
 			digest := d[1]
