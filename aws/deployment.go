@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -18,6 +19,7 @@ type Deployment struct {
 	ARN            string // "" where the endpoint knows no service deployments
 	Status         types.ServiceDeploymentStatus
 	Reason         string // AWS's own words
+	Tasks          string // what the last of its tasks that stopped said, where that was asked for
 	TaskDefinition string // ARN of the revision that it brings
 	Revision       string // ARN of the service revision that it brings
 
@@ -71,7 +73,7 @@ func (d *Deployment) Err() error {
 type RolledBackError struct{ *Deployment }
 
 func (e *RolledBackError) Error() string {
-	return "the deployment failed and was rolled back" + because(e.Reason)
+	return "the deployment failed and was rolled back" + because(e.Deployment)
 }
 
 // Hint says where to look.
@@ -83,7 +85,7 @@ func (e *RolledBackError) Hint() string {
 type NotRestoredError struct{ *Deployment }
 
 func (e *NotRestoredError) Error() string {
-	return "the deployment failed and was not restored" + because(e.Reason)
+	return "the deployment failed and was not restored" + because(e.Deployment)
 }
 
 // Hint says where to look.
@@ -110,11 +112,15 @@ func (e *InProgressError) Hint() string {
 	return "wait for its end (fargatectl status), and run the command again"
 }
 
-func because(reason string) string {
-	if reason == "" {
-		return ""
+// because is why a deployment failed, behind a colon: what AWS says, and what its tasks said.
+func because(d *Deployment) (text string) {
+	if d.Reason != "" {
+		text = ": " + strings.TrimSuffix(d.Reason, ".")
 	}
-	return ": " + reason
+	if d.Tasks != "" {
+		text += "; its tasks: " + d.Tasks
+	}
+	return text
 }
 
 // shortName is what stands behind the last slash of an ARN: "my-api:7".
@@ -175,7 +181,10 @@ func (c *ECS) Deployment(ctx context.Context, arn string) (*Deployment, error) {
 		ARN: arn, Status: sd.Status, Reason: deref(sd.StatusReason), Created: when(sd.CreatedAt), Finished: when(sd.FinishedAt),
 	}
 	if b := sd.DeploymentCircuitBreaker; b != nil {
-		d.Failed, d.Threshold = b.FailureCount, b.Threshold
+		d.Failed = b.FailureCount
+		if b.Status != types.ServiceDeploymentRollbackMonitorsStatusDisabled {
+			d.Threshold = b.Threshold
+		}
 	}
 	if d.Reason == "" && sd.Rollback != nil {
 		d.Reason = deref(sd.Rollback.Reason)

@@ -2,9 +2,7 @@ package steps
 
 import (
 	"context"
-	"strings"
 
-	"github.com/fargatectl/fargatectl/aws"
 	"github.com/fargatectl/fargatectl/deploy"
 )
 
@@ -42,50 +40,12 @@ func (s *Rollout) Ready(ctx context.Context) (string, error) {
 
 // settled says what the deployment that this run follows lacks, nothing without one.
 func (s *Service) settled(ctx context.Context) (string, error) {
-	r := s.release
-	if r == nil {
+	if s.release == nil {
 		return "", nil
 	}
-	d, err := s.AWS.ECS.LatestDeployment(ctx, *s.live.ClusterArn, *s.live.ServiceName)
-	switch {
-	case err != nil:
-		return "", err
-	case d == nil, !r.joined && d.ARN != "" && d.ARN == r.before, !r.joined && !d.Created.IsZero() && d.Created.Before(*s.live.CreatedAt):
-		return "the deployment to begin", nil // lists lag
-	case short(d.TaskDefinition) != short(r.definition):
-		return "", &aws.InProgressError{Service: *s.live.ServiceName, TaskDefinition: d.TaskDefinition, Since: d.Created}
-	}
-	if d.Err() != nil {
-		return "", s.explained(ctx, d)
-	}
-	if s.Options.Wait == "healthy" && d.Desired > 0 && d.Running >= d.Desired {
-		return "", nil
-	}
-	return s.missing(ctx, d), nil
-}
-
-// missing is what a deployment lacks, with what the last task that failed said.
-func (s *Service) missing(ctx context.Context, d *aws.Deployment) string {
-	r := s.release
-	if d.Failed != r.failed {
-		r.failed = d.Failed
-		if why, err := s.AWS.ECS.WhyStopped(ctx, *s.live.ClusterArn, *s.live.ServiceName, d.TaskDefinition); err == nil {
-			r.why = why
-		}
-	}
-	if d.Failed > 0 && r.why != "" {
-		return strings.TrimSuffix(d.Missing(), ".") + ": " + r.why
-	}
-	return d.Missing()
-}
-
-// explained is how a deployment failed, with what its tasks said when they stopped: AWS itself only says that they did.
-func (s *Service) explained(ctx context.Context, d *aws.Deployment) error {
-	why, err := s.AWS.ECS.WhyStopped(ctx, *s.live.ClusterArn, *s.live.ServiceName, d.TaskDefinition)
-	if err == nil && why != "" {
-		d.Reason += "; its tasks: " + why
-	}
-	return d.Err()
+	f := s.release
+	f.Cluster, f.Service, f.Created, f.Healthy = *s.live.ClusterArn, *s.live.ServiceName, *s.live.CreatedAt, s.Options.Wait == "healthy"
+	return s.AWS.ECS.Look(ctx, f)
 }
 
 var _ deploy.Slow = (*Rollout)(nil)

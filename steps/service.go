@@ -34,17 +34,8 @@ type Service struct {
 	live     *types.Service  // ACTIVE
 	leaving  *types.Service  // DRAINING: its name is free once it is INACTIVE
 	under    *aws.Deployment // that is under way; nil without one
-	release  *release        // that Rollout follows; nil when nothing is being deployed
+	release  *aws.Follow     // the deployment that Rollout follows; nil when nothing is being deployed
 	liveTags map[string]string
-}
-
-// A release is a deployment that this run has started, or has joined.
-type release struct {
-	definition string // ARN
-	joined     bool
-	before     string // ARN of the service deployment that was the newest; "" without one
-	failed     int32  // tasks, when it was last looked at
-	why        string // the last of them failed
 }
 
 func (s *Service) Name() string { return "service" }
@@ -121,7 +112,7 @@ func (s *Service) Plan() (plan []deploy.Change) {
 	}
 	what := "service " + *s.live.ServiceName
 	if s.joins() {
-		s.release = &release{definition: s.under.TaskDefinition, joined: true}
+		s.release = &aws.Follow{Definition: s.under.TaskDefinition, Joined: true}
 	} else if diff, why := s.diff(), s.anew(); diff != nil || why != "" {
 		change := deploy.Change{Op: deploy.Update, What: what, Diff: diff, Why: why, Await: reachable, Do: s.update}
 		if why != "" {

@@ -29,7 +29,7 @@ func (s *Service) create(ctx context.Context) error {
 		switch {
 		case err == nil:
 			s.take(out.Service)
-			s.release = &release{definition: *in.TaskDefinition}
+			s.release = &aws.Follow{Definition: *in.TaskDefinition}
 			return "", nil
 		case aws.Is(err, "InvalidParameterException") && strings.Contains(err.Error(), "still Draining"):
 			return "the deleted service " + *in.ServiceName + " to be gone", nil
@@ -176,9 +176,9 @@ func (s *Service) send(ctx context.Context, in *ecs.UpdateServiceInput) error {
 	s.take(out.Service)
 	s.live.Tags = tags
 	if d := primary(s.live); d != nil && val(d.Id) != was {
-		s.release = &release{definition: val(out.Service.TaskDefinition)}
+		s.release = &aws.Follow{Definition: val(out.Service.TaskDefinition)}
 		if newest != nil {
-			s.release.before = newest.ARN
+			s.release.Before = newest.ARN
 		}
 	}
 	return nil

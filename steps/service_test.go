@@ -147,7 +147,7 @@ func TestServiceRolledBack(t *testing.T) {
 		w.state(func(r *sandbox.Region) { r.ECS.Break("app", exits) })
 		r := w.up(serviceOf("environment: { A: b }"))
 		back, ok := errors.AsType[*aws.RolledBackError](r.err)
-		if !ok || !strings.Contains(back.Reason, "circuit breaker threshold was exceeded") || !strings.Contains(back.Reason, "Essential container in task exited (app: exit code 3)") {
+		if !ok || !strings.Contains(back.Error(), "circuit breaker threshold was exceeded") || !strings.Contains(back.Error(), "Essential container in task exited (app: exit code 3)") {
 			t.Fatalf("error %v", r.err)
 		}
 		if !slices.ContainsFunc(r.events, func(e deploy.Event) bool {
