@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,11 +29,14 @@ type Where struct {
 // ErrNoRegion is a region that nobody names.
 var ErrNoRegion = errors.New("no region is set")
 
+// dial is how long a connection may take to stand; the SDK's own half minute would be three times that with its retries.
+const dial = 5 * time.Second
+
 // Load reads the usual configuration: environment, shared files, SSO, roles. It honours AWS_CA_BUNDLE, proxies and
 // AWS_ENDPOINT_URL: the SDK does so only with a client that it can build upon.
 func Load(ctx context.Context, w Where) (aws.Config, error) {
 	options := []func(*config.LoadOptions) error{
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(time.Minute)),
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(time.Minute).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dial })),
 		config.WithRetryer(Patient),
 		config.WithLogger(logging.Nop{}), // what went wrong is in the error
 		config.WithAppID(w.Agent),

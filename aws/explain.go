@@ -1,7 +1,9 @@
 package aws
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -9,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/smithy-go"
@@ -25,6 +28,7 @@ const (
 	Quota
 	Throttled
 	Unreachable
+	NotServed
 )
 
 // A Meaning is an error as a person needs it.
@@ -59,9 +63,15 @@ var meanings = map[string]Meaning{
 	"LimitExceeded":                {Quota, "", "delete what nothing uses, or raise the quota: https://console.aws.amazon.com/servicequotas"},
 	"LimitExceededException":       {Quota, "", "delete what nothing uses, or raise the quota: https://console.aws.amazon.com/servicequotas"},
 
-	"Throttling":           {Throttled, "", "AWS asks for slower calls; run the same command again in a minute"},
-	"ThrottlingException":  {Throttled, "", "AWS asks for slower calls; run the same command again in a minute"},
-	"RequestLimitExceeded": {Throttled, "", "AWS asks for slower calls; run the same command again in a minute"},
+	"Throttling":               {Throttled, "", "AWS asks for slower calls; run the same command again in a minute"},
+	"ThrottlingException":      {Throttled, "", "AWS asks for slower calls; run the same command again in a minute"},
+	"TooManyRequestsException": {Throttled, "", "AWS asks for slower calls; run the same command again in a minute"},
+	"RequestLimitExceeded":     {Throttled, "", "AWS asks for slower calls; run the same command again in a minute"},
+
+	"UnknownOperationException": {NotServed, "", "this endpoint does not serve that operation: see --endpoint-url"},
+	"UnknownOperation":          {NotServed, "", "this endpoint does not serve that operation: see --endpoint-url"},
+	"InvalidAction":             {NotServed, "", "this endpoint does not serve that operation: see --endpoint-url"},
+	"NotImplemented":            {NotServed, "", "this endpoint does not serve that operation: see --endpoint-url"},
 }
 
 // Explain says what an error means and what to do about it.
@@ -82,6 +92,8 @@ func Explain(err error) Meaning {
 		return Meaning{Hint: "name one: --region us-east-1, AWS_REGION, or region: in the manifest"}
 	case expired(err):
 		return Meaning{Credentials, "the AWS SSO session has expired", "run: aws sso login"}
+	case strings.Contains(err.Error(), "get credentials: "): // the SDK has no type for it
+		return Meaning{Credentials, "the AWS credentials can't be renewed", "run aws sso login, or get new credentials, and run the same command again"}
 	}
 	if code := Code(err); code != "" {
 		m := meanings[code]
@@ -104,6 +116,17 @@ func expired(err error) bool {
 // ecs:CreateCluster on resource: arn:… because no identity-based policy allows the ecs:CreateCluster action".
 var action = regexp.MustCompile(`not authorized to perform:? ([\w-]+:\w+)(?: on resource: (\S+))?`)
 
+// prefixes are how IAM calls the services whose actions are not called as the SDK calls the service.
+var prefixes = map[string]string{
+	"Elastic Load Balancing v2": "elasticloadbalancing", "CloudWatch Logs": "logs", "Application Auto Scaling": "application-autoscaling",
+	"Secrets Manager": "secretsmanager", "Resource Groups Tagging API": "tag", "Route 53": "route53",
+}
+
+// actionOf is the action of a call whose error does not name it.
+func actionOf(op *smithy.OperationError) string {
+	return cmp.Or(prefixes[op.Service()], strings.ToLower(op.Service())) + ":" + op.Operation()
+}
+
 func denied(err error) (message, hint string) {
 	op := (*smithy.OperationError)(nil)
 	api := smithy.APIError(nil)
@@ -115,8 +138,8 @@ func denied(err error) (message, hint string) {
 		}
 		hint = "allow the action " + found[1] + " to who runs this"
 	} else if errors.As(err, &op) {
-		message = "not authorized to perform " + op.Service() + " " + op.Operation()
-		hint = "allow the action of this call to who runs this"
+		message = "not authorized to perform " + actionOf(op)
+		hint = "allow the action " + actionOf(op) + " to who runs this"
 	}
 	for phrase, who := range map[string]string{
 		"service control policy": "a service control policy of the organization denies it: ask who runs the organization",
@@ -129,12 +152,14 @@ func denied(err error) (message, hint string) {
 	return message, hint
 }
 
-// unreachable explains an error of the network.
+// unreachable explains an error of the network, or an answer that is not AWS's.
 func unreachable(err error) Meaning {
 	var (
 		dns  *net.DNSError
 		op   *net.OpError
 		link *url.Error
+		cert *tls.CertificateVerificationError
+		resp *awshttp.ResponseError
 	)
 	at := "AWS"
 	if errors.As(err, &link) {
@@ -142,33 +167,51 @@ func unreachable(err error) Meaning {
 			at = u.Host
 		}
 	}
+	const check = "check the network, the proxy and --endpoint-url"
 	switch {
 	case errors.Is(err, context.Canceled):
+		return Meaning{Message: "stopped"}
 	case errors.As(err, &dns):
 		return Meaning{Unreachable, "the name of " + dns.Name + " can't be resolved", "check the network, the region and --endpoint-url"}
+	case errors.As(err, &cert):
+		return Meaning{Unreachable, at + " has a certificate that is not trusted: " + cert.Err.Error(), "name the authority of your proxy or endpoint: AWS_CA_BUNDLE=FILE"}
 	case errors.As(err, &op) && op.Op == "dial":
-		return Meaning{Unreachable, at + " can't be reached: " + op.Err.Error(), "check the network, the proxy and --endpoint-url"}
+		return Meaning{Unreachable, at + " can't be reached: " + op.Err.Error(), check}
+	case errors.As(err, &resp) && resp.HTTPStatusCode() > 0:
+		return Meaning{Unreachable, fmt.Sprintf("the answer is none of AWS's: HTTP %d", resp.HTTPStatusCode()), check}
+	case link != nil:
+		return Meaning{Unreachable, "no answer from " + at + ": " + link.Err.Error(), check}
 	}
 	return Meaning{}
 }
 
 // Brief is an error's text with what AWS said in it, without the SDK's frame of status codes and request ids.
 func Brief(err error) string {
-	op := (*smithy.OperationError)(nil)
-	if !errors.As(err, &op) {
-		if m := Explain(err); m.Message != "" {
-			return m.Message
-		}
-		return err.Error()
+	var core error
+	op, link := (*smithy.OperationError)(nil), (*url.Error)(nil)
+	switch {
+	case errors.As(err, &op):
+		core = op
+	case errors.As(err, &link):
+		core = link
+	default:
+		core = err
 	}
-	short := Explain(op).Message
-	if api := smithy.APIError(nil); short == "" && errors.As(op, &api) {
+	short := Explain(core).Message
+	if api := smithy.APIError(nil); op != nil && short == "" && errors.As(op, &api) {
 		short = fmt.Sprintf("%s: %s (%s %s)", api.ErrorCode(), strings.TrimSpace(api.ErrorMessage()), op.Service(), op.Operation())
+	}
+	if short == "" && op != nil { // the innermost error is what happened
+		inner := error(op)
+		for next := errors.Unwrap(inner); next != nil; next = errors.Unwrap(next) {
+			inner = next
+		}
+		short = fmt.Sprintf("%s (%s %s)", inner, op.Service(), op.Operation())
 	}
 	if short == "" {
 		return err.Error()
 	}
-	return strings.Replace(err.Error(), op.Error(), short, 1)
+	return strings.Replace(err.Error(), core.Error(), short, 1)
 }
 
 // DeniedAction is the action that an error says is not allowed, "ecs:CreateCluster", "" for any other error.
@@ -180,7 +223,7 @@ func DeniedAction(err error) string {
 		return found[1]
 	}
 	if op := (*smithy.OperationError)(nil); errors.As(err, &op) {
-		return op.Service() + " " + op.Operation()
+		return actionOf(op)
 	}
 	return ""
 }
