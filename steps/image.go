@@ -25,6 +25,7 @@ type Image struct {
 
 	Ref deploy.Out[string] // "REPOSITORY@sha256:…"; a given reference by tag where nobody could be asked for its digest
 
+	Fresh     bool          // look where a given tag points now, although it was deployed before
 	Given     string        // the reference as it was given; "" for a build
 	BuildTook time.Duration // of the build in this run
 
@@ -41,6 +42,9 @@ func (s *Image) Wanted() bool { return true }
 
 // Reference is Ref, for the steps of a release.
 func (s *Image) Reference() deploy.Out[string] { return s.Ref }
+
+// Source is the reference as it was given, "" for a build.
+func (s *Image) Source() string { return s.Given }
 
 // Read finds out which image is wanted and, by its tag, whether it is in the repository.
 func (s *Image) Read(ctx context.Context) error {

@@ -16,7 +16,7 @@ import (
 )
 
 // readGiven finds the digest of a reference by tag when it is first deployed. Afterwards the one that is deployed stays:
-// a tag that moves is no change of the manifest.
+// a tag that moves is no change of the manifest. Who names the tag to a release of its own (Fresh) means what it is now.
 func (s *Image) readGiven(ctx context.Context) error {
 	if strings.Contains(s.Given, "@sha256:") {
 		s.Ref.Set(s.Given)
@@ -26,7 +26,7 @@ func (s *Image) readGiven(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if deployed != "" {
+	if deployed != "" && !s.Fresh {
 		s.Ref.Set(deployed)
 		return nil
 	}
@@ -34,6 +34,10 @@ func (s *Image) readGiven(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case deployed != "" && (errors.Is(err, image.ErrUnreachable) || errors.Is(err, image.ErrDenied)):
+		s.note = fmt.Sprintf("%s stays what it was when it was deployed: nobody could be asked whether its tag has moved (%v)", s.Given, err)
+		s.Ref.Set(deployed)
+		return nil
 	case errors.Is(err, image.ErrUnreachable), errors.Is(err, image.ErrDenied):
 		s.note = fmt.Sprintf("%s goes in by its tag (%v); ECS settles the digest when it starts the tasks", s.Given, err)
 	case err != nil && aws.Code(err) != "" && !aws.Is(err, "ImageNotFoundException", "RepositoryNotFoundException"):
@@ -42,10 +46,13 @@ func (s *Image) readGiven(ctx context.Context) error {
 		s.broken = err
 		return nil //nolint:nilerr // Check reports it, when an image is needed
 	}
-	if digest == "" {
-		s.Ref.Set(s.Given)
-	} else {
+	switch {
+	case digest != "":
 		s.Ref.Set(untagged(s.Given) + "@" + digest)
+	case deployed != "":
+		s.Ref.Set(deployed)
+	default:
+		s.Ref.Set(s.Given)
 	}
 	return nil
 }
@@ -79,7 +86,7 @@ func (s *Image) deployed(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	for _, c := range out.TaskDefinition.ContainerDefinitions {
-		if strings.HasPrefix(val(c.Image), untagged(s.Given)+"@") {
+		if strings.HasPrefix(val(c.Image), untagged(s.Given)+"@") || val(c.Image) == s.Given {
 			return *c.Image, nil
 		}
 	}

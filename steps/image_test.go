@@ -148,6 +148,22 @@ func TestImageGiven(t *testing.T) {
 		if got := w.up("project_name: app").ref(); got != "nginx@"+digest {
 			t.Error(got)
 		}
+		// Who names the tag to a release of its own means where it points now.
+		w.opts.Image = repo + ":" + *list.ImageIds[0].ImageTag
+		_, err = ecs.NewFromConfig(w.Config("us-east-1")).RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{
+			Family: new("app"), ContainerDefinitions: []ecstypes.ContainerDefinition{{Name: new("app"), Image: new(repo + "@sha256:" + strings.Repeat("0", 64)), Memory: new(int32(128))}},
+			Tags: aws.Convert(w.app("project_name: app").owner().Tags("taskdef", map[string]string{aws.TagImage: w.opts.Image}), ecsTag), ExecutionRoleArn: new("arn:aws:iam::123456789012:role/x"),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := w.up("project_name: app").ref(); got != repo+"@sha256:"+strings.Repeat("0", 64) {
+			t.Error(got)
+		}
+		fresh := &Image{App: w.app("project_name: app"), Fresh: true}
+		if err := fresh.Read(t.Context()); err != nil || fresh.Ref.Get() != built {
+			t.Error(err, fresh.Ref)
+		}
 		w.opts.Image = "nginx:1.28"
 		if got := w.up("project_name: app").ref(); got != "nginx:1.28" {
 			t.Error(got)

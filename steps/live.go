@@ -43,6 +43,16 @@ func (a *App) liveService(ctx context.Context) (*types.Service, error) {
 	})
 }
 
+// LiveService is the stack's service for the commands that work on nothing else, nil when there is none. Somebody else's
+// service of that name is refused.
+func (a *App) LiveService(ctx context.Context) (*types.Service, error) {
+	sv, err := a.liveService(ctx)
+	if err != nil || !active(sv) {
+		return nil, err
+	}
+	return sv, a.own("service", *sv.ServiceName, ecsTags(sv.Tags))
+}
+
 func (a *App) describeService(ctx context.Context, cluster, name string) (*types.Service, error) {
 	out, err := a.AWS.ECS.DescribeServices(ctx, &ecs.DescribeServicesInput{
 		Cluster: &cluster, Services: []string{name}, Include: []types.ServiceField{types.ServiceFieldTags},

@@ -122,14 +122,19 @@ func (s *TaskDef) Plan() []deploy.Change {
 	return []deploy.Change{change}
 }
 
-// why warns when somebody's release by hand would be replaced.
+// why warns when somebody's release by hand would be replaced. A `deploy` of what is built here is none: the next build
+// is what follows it.
 func (s *TaskDef) why() string {
 	if s.set == nil {
 		return ""
 	}
 	how := s.set.Verb
-	if ref := s.liveTags[aws.TagImage]; ref != "" && how == "deploy" {
-		how = "deploy --image " + ref
+	if how == "deploy" {
+		ref := s.liveTags[aws.TagImage]
+		if ref == "" {
+			return ""
+		}
+		how += " --image " + ref
 	}
 	return fmt.Sprintf("REPLACES the image set by %s, by %s at %s", how, s.set.By, s.set.At.UTC().Format("2006-01-02 15:04 UTC"))
 }

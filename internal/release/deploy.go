@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/fargatectl/fargatectl/aws"
 	"github.com/fargatectl/fargatectl/deploy"
@@ -14,6 +15,7 @@ import (
 type Image interface {
 	deploy.Step
 	Reference() deploy.Out[string]
+	Source() string // the reference as it was given, kept in the tag of the task definition; "" for a build
 }
 
 // A Deployment brings a service to a new revision of its task definition, or to the same one again. It is the last
@@ -21,16 +23,12 @@ type Image interface {
 type Deployment struct {
 	*Service
 	Image Image
-	Given string // the reference as it was typed, kept in the tag of the task definition; "" for a build
 	Force bool   // also when nothing changes
 	By    string // ARN of who does it
 	Wait  string // "accepted": ready at once; "healthy": when the new tasks run; "steady": when the deployment has ended
 
-	Joined   bool            // a deployment of the same was under way
-	Finished *aws.Deployment // how it ended
-
-	began time.Time
-	to    string // ARN of the task definition that is being brought; "" when nothing changes
+	under *aws.Deployment // under way when the command began; nil without one
+	image string          // that it brings
 }
 
 // Name is the step's.
@@ -39,34 +37,68 @@ func (d *Deployment) Name() string { return "deployment" }
 // Wanted is always true.
 func (d *Deployment) Wanted() bool { return true }
 
-// Read finds the live service. A deployment of the same image under way is joined, any other is refused.
-func (d *Deployment) Read(ctx context.Context) error { return d.Service.Read(ctx) }
+// Read finds the live service, and what is being deployed to it, if anything is.
+func (d *Deployment) Read(ctx context.Context) (err error) {
+	if err := d.Service.Read(ctx); err != nil {
+		return err
+	}
+	if d.under, err = d.underWay(ctx); err != nil || d.under == nil {
+		return err
+	}
+	if short(d.under.TaskDefinition) == d.Revision() {
+		d.image = d.Service.Image()
+		return nil
+	}
+	brings, _, err := d.describe(ctx, d.under.TaskDefinition) // it is on its way back
+	if err == nil {
+		d.image = val(d.container(brings).Image)
+	}
+	return err
+}
+
+// Joined says whether a deployment of the same image was under way: then its end is the answer to what was asked for.
+func (d *Deployment) Joined() bool {
+	ref, known := d.Image.Reference().Known()
+	return d.under != nil && known && ref == d.image && !d.Force
+}
 
 // Check refuses a second deployment beside one that is under way.
 func (d *Deployment) Check() error {
-	running := d.deploying()
-	if running == nil {
+	if d.under == nil || d.Joined() {
 		return nil
 	}
-	if ref, known := d.Image.Reference().Known(); known && ref == d.Service.Image() && !d.Force {
-		d.Joined = true
-		return nil
-	}
-	return &aws.InProgressError{Service: d.Service.Name, TaskDefinition: val(running.TaskDefinition), Since: val(running.CreatedAt)}
+	return d.busy(d.under)
 }
 
 // Plan is one change: a revision with the new image, and the service on it.
 func (d *Deployment) Plan() []deploy.Change {
-	diff := deploy.Diff(deploy.FOut("image", d.Service.Image(), d.Image.Reference()))
-	switch {
-	case d.Joined:
+	if d.under != nil {
+		if d.follow == nil && d.Joined() {
+			d.follow = &aws.Follow{Cluster: d.Cluster, Service: d.Service.Name, Definition: d.under.TaskDefinition, Joined: true}
+		}
 		return nil
-	case diff != nil:
-		return []deploy.Change{{Op: deploy.Update, What: "service " + d.Service.Name, Diff: diff, Do: d.release}}
-	case d.Force:
-		return []deploy.Change{{Op: deploy.Update, What: "service " + d.Service.Name + ": start new tasks of " + d.Revision(), Do: d.restart}}
 	}
-	return nil
+	change := deploy.Change{Op: deploy.Update, What: "service " + d.Service.Name, Do: d.release}
+	if change.Diff = deploy.Diff(deploy.FOut("image", d.Service.Image(), d.Image.Reference())); change.Diff != nil {
+		return []deploy.Change{change}
+	}
+	p := d.primary()
+	switch {
+	case p != nil && p.RolloutState == types.DeploymentRolloutStateFailed: // ECS does not try again by itself
+		change.Why = "the last deployment failed: " + val(p.RolloutStateReason)
+	case !d.Force:
+		return nil
+	}
+	change.What, change.Do = change.What+": start new tasks of "+d.Revision(), d.restart
+	return []deploy.Change{change}
+}
+
+// Notes say that a deployment is joined.
+func (d *Deployment) Notes() []string {
+	if !d.Joined() {
+		return nil
+	}
+	return []string{"a deployment of " + short(d.under.TaskDefinition) + " is under way: it is joined"}
 }
 
 // release registers the clone with the new image and updates the service, once.
@@ -77,84 +109,67 @@ func (d *Deployment) release(ctx context.Context) error {
 			in.ContainerDefinitions[i].Image = new(d.Image.Reference().Get())
 		}
 	}
-	aws.SetTaskDefinitionTag(in, aws.TagImage, d.Given)
-	out, err := d.Calls.ECS.RegisterTaskDefinition(ctx, in, func(o *ecs.Options) { o.Retryer = aws.Once() })
+	aws.SetTaskDefinitionTag(in, aws.TagImage, d.Image.Source())
+	definition, err := d.register(ctx, in)
 	if err != nil {
 		return err
 	}
-	return d.update(ctx, "deploy", val(out.TaskDefinition.TaskDefinitionArn), d.Force)
+	if err := d.move(ctx, definition, d.Force); err != nil {
+		return err
+	}
+	return d.note(ctx, aws.TagRelease, aws.ReleaseNote{Verb: "deploy", By: d.By, At: time.Now(), Revision: short(definition)})
+}
+
+func (s *Service) register(ctx context.Context, in *ecs.RegisterTaskDefinitionInput) (arn string, err error) {
+	out, err := s.Calls.ECS.RegisterTaskDefinition(ctx, in, func(o *ecs.Options) { o.Retryer = aws.Once() })
+	if err != nil {
+		return "", err
+	}
+	return val(out.TaskDefinition.TaskDefinitionArn), nil
 }
 
 // restart starts new tasks of the live task definition.
 func (d *Deployment) restart(ctx context.Context) error {
-	return d.update(ctx, "", val(d.Live.TaskDefinition), true)
-}
-
-// update moves the service to a task definition and keeps a note of it.
-func (d *Deployment) update(ctx context.Context, verb, definition string, force bool) error {
-	d.began = time.Now()
-	out, err := d.Calls.ECS.UpdateService(ctx, &ecs.UpdateServiceInput{
-		Cluster: &d.Cluster, Service: &d.Service.Name, TaskDefinition: &definition, ForceNewDeployment: force,
-	})
-	if err != nil {
-		return err
-	}
-	deploy.Say(ctx, "%s", short(definition))
-	d.Live, d.to = out.Service, definition
-	if verb == "" {
-		return nil
-	}
-	return d.note(ctx, aws.TagRelease, aws.ReleaseNote{Verb: verb, By: d.By, At: time.Now(), Revision: short(definition)})
+	return d.move(ctx, val(d.Live.TaskDefinition), true)
 }
 
 // Remove is never asked for.
 func (d *Deployment) Remove() []deploy.Change { return nil }
 
-// Ready judges the newest service deployment, which must be the one that was asked for or joined.
-func (d *Deployment) Ready(ctx context.Context) (string, error) {
-	if d.to == "" && !d.Joined || d.Wait == "accepted" {
-		return "", nil
-	}
-	want := val(d.Live.TaskDefinition)
-	latest, err := d.Calls.ECS.LatestDeployment(ctx, d.Cluster, d.Service.Name)
-	if err != nil {
-		return "", err
-	}
-	if latest == nil || latest.TaskDefinition != want || !d.Joined && latest.Done() && latest.Finished.Before(d.began.Add(-time.Minute)) {
-		return "the deployment to begin", nil // ListServiceDeployments lags behind UpdateService
-	}
-	d.Finished = latest
-	if d.Wait == "healthy" && latest.Desired > 0 && latest.Running >= latest.Desired {
-		return "", latest.Err()
-	}
-	return latest.Missing(), latest.Err()
-}
+// Ready judges the service deployment that was started or joined.
+func (d *Deployment) Ready(ctx context.Context) (string, error) { return d.settled(ctx, d.Wait) }
 
-// Fixed is an Image that is known from the beginning: one that somebody names, or the live one.
-type Fixed struct{ Ref string }
+// Same is the image that the service runs: of a restart.
+type Same struct{ Of *Service }
 
 // Name is the step's.
-func (*Fixed) Name() string { return "image" }
+func (*Same) Name() string { return "image" }
 
 // Wanted is always true.
-func (*Fixed) Wanted() bool { return true }
+func (*Same) Wanted() bool { return true }
 
-// Read has nothing to find.
-func (*Fixed) Read(context.Context) error { return nil }
+// Read has nothing to find: the deployment reads the service.
+func (*Same) Read(context.Context) error { return nil }
 
 // Plan has nothing to do.
-func (*Fixed) Plan() []deploy.Change { return nil }
+func (*Same) Plan() []deploy.Change { return nil }
 
 // Remove has nothing to take away.
-func (*Fixed) Remove() []deploy.Change { return nil }
+func (*Same) Remove() []deploy.Change { return nil }
 
-// Reference is the image.
-func (f *Fixed) Reference() (o deploy.Out[string]) {
-	o.Set(f.Ref)
+// Reference is the image, known once the service is read.
+func (s *Same) Reference() (o deploy.Out[string]) {
+	if s.Of.Live != nil {
+		o.Set(s.Of.Image())
+	}
 	return o
 }
 
+// Source is nobody's: no task definition is made with it.
+func (*Same) Source() string { return "" }
+
 var (
+	_ deploy.Noter   = (*Deployment)(nil)
 	_ deploy.Slow    = (*Deployment)(nil)
 	_ deploy.Checker = (*Deployment)(nil)
 )

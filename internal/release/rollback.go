@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -14,17 +15,15 @@ import (
 )
 
 // A Rollback is a step that brings the service back to the newest release that succeeded and is not the live one. A
-// deployment that is under way is stopped and rolled back by ECS itself.
+// deployment that is under way is stopped and rolled back by ECS itself; one that is on its way back already is joined.
 type Rollback struct {
 	*Service
 	By   string // ARN of who does it
 	Wait string // as of a Deployment
 
-	To       string          // ARN of the task definition to go back to; "" when ECS stops a deployment
-	Finished *aws.Deployment // how it ended
-
-	stop  string // ARN of the service deployment to stop
-	began time.Time
+	under *aws.Deployment       // under way when the command began; nil without one
+	to    *types.TaskDefinition // to go back to; nil when ECS rolls a deployment back
+	tags  []types.Tag           // of it
 }
 
 // A NoReleaseError is that there is nothing to go back to.
@@ -35,7 +34,9 @@ func (e *NoReleaseError) Error() string {
 }
 
 // Hint says the way out.
-func (e *NoReleaseError) Hint() string { return "deploy one: fargatectl deploy --image REF" }
+func (e *NoReleaseError) Hint() string {
+	return "ECS remembers deployments for 90 days; fargatectl deploy --image REF releases any image"
+}
 
 // Name is the step's.
 func (r *Rollback) Name() string { return "rollback" }
@@ -53,20 +54,28 @@ func (r *Rollback) Read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(past) > 0 && !past[0].Done() {
-		r.stop = past[0].ARN
-		return nil
+	running := len(past) > 0 && !past[0].Done()
+	good := slices.DeleteFunc(slices.Clone(past), func(d aws.Deployment) bool { return d.Status != types.ServiceDeploymentStatusSuccessful })
+	if running && len(good) > 0 {
+		r.under, err = r.Calls.ECS.Deployment(ctx, past[0].ARN)
+		return err
 	}
-	past = slices.DeleteFunc(past, func(d aws.Deployment) bool { return d.Status != types.ServiceDeploymentStatusSuccessful })
-	definitions, err := r.definitions(ctx, past)
+	definitions, err := r.definitions(ctx, good)
 	if err != nil {
 		return err
 	}
-	for _, d := range past {
-		if td := definitions[d.Revision]; td != "" && td != val(r.Live.TaskDefinition) {
-			r.To = td
-			return nil
+	tried := []string{val(r.Live.TaskDefinition)}
+	for _, d := range good {
+		td := definitions[d.Revision]
+		if td == "" || slices.Contains(tried, td) {
+			continue
 		}
+		tried = append(tried, td)
+		r.to, r.tags, err = r.describe(ctx, td)
+		if aws.Is(err, "ClientException") && strings.Contains(err.Error(), "Unable to describe task definition") {
+			continue // it was deleted
+		}
+		return err
 	}
 	return &NoReleaseError{r.Service.Name}
 }
@@ -92,31 +101,74 @@ func (r *Rollback) definitions(ctx context.Context, past []aws.Deployment) (map[
 	return of, nil
 }
 
-// Plan is one change.
+// goesBack says whether ECS is rolling a deployment back already.
+func goesBack(d *aws.Deployment) bool {
+	return d.Status == types.ServiceDeploymentStatusRollbackInProgress || d.Status == types.ServiceDeploymentStatusRollbackRequested ||
+		d.Status == types.ServiceDeploymentStatusStopRequested
+}
+
+// Plan is one change, none when ECS is rolling back already.
 func (r *Rollback) Plan() []deploy.Change {
-	if r.stop != "" {
-		return []deploy.Change{{Op: deploy.Update, What: "service " + r.Service.Name + ": stop the deployment under way and roll it back", Do: r.halt}}
+	c := deploy.Change{Op: deploy.Update, What: "service " + r.Service.Name}
+	switch {
+	case r.to != nil:
+		c.Diff = deploy.Diff(deploy.F("task definition", r.Revision(), short(val(r.to.TaskDefinitionArn))), deploy.F("image", r.Image(), val(r.container(r.to).Image)))
+		c.Do = r.back
+		if r.to.Status == types.TaskDefinitionStatusInactive {
+			c.Why = "it was deregistered: it is registered again"
+		}
+	case goesBack(r.under):
+		r.join()
+		return nil
+	default:
+		c.What += ": stop the deployment of " + short(r.under.TaskDefinition) + " and roll it back"
+		c.Do = r.halt
 	}
-	return []deploy.Change{{
-		Op: deploy.Update, What: "service " + r.Service.Name, Diff: deploy.Diff(deploy.F("task definition", r.Revision(), short(r.To))), Do: r.back,
-	}}
+	return []deploy.Change{c}
+}
+
+func (r *Rollback) join() {
+	if r.follow != nil {
+		return
+	}
+	r.follow = &aws.Follow{Cluster: r.Cluster, Service: r.Service.Name, Definition: r.under.TaskDefinition, Joined: true}
+}
+
+// Notes say that ECS is rolling back already.
+func (r *Rollback) Notes() []string {
+	if r.to != nil || !goesBack(r.under) {
+		return nil
+	}
+	return []string{"the deployment of " + short(r.under.TaskDefinition) + " is being rolled back already: it is joined"}
 }
 
 // halt has ECS roll its own deployment back.
 func (r *Rollback) halt(ctx context.Context) error {
 	_, err := r.Calls.ECS.StopServiceDeployment(ctx, &ecs.StopServiceDeploymentInput{
-		ServiceDeploymentArn: &r.stop, StopType: types.StopServiceDeploymentStopTypeRollback,
+		ServiceDeploymentArn: &r.under.ARN, StopType: types.StopServiceDeploymentStopTypeRollback,
 	})
+	r.join()
 	return err
 }
 
+// back moves the service to the earlier release. A deregistered task definition can't be deployed: it is registered
+// again, with all that it had.
 func (r *Rollback) back(ctx context.Context) error {
-	d := &Deployment{Service: r.Service, By: r.By}
-	if err := d.update(ctx, "rollback", r.To, false); err != nil {
+	definition := val(r.to.TaskDefinitionArn)
+	if r.to.Status == types.TaskDefinitionStatusInactive {
+		var err error
+		tags := r.tags
+		if len(tags) == 0 { // of what is deregistered they may be gone
+			tags = slices.DeleteFunc(slices.Clone(r.Tags), func(t types.Tag) bool { return val(t.Key) == aws.TagImage })
+		}
+		if definition, err = r.register(ctx, aws.CloneTaskDefinition(r.to, tags)); err != nil {
+			return err
+		}
+	}
+	if err := r.move(ctx, definition, false); err != nil {
 		return err
 	}
-	r.began = d.began
-	return nil
+	return r.note(ctx, aws.TagRelease, aws.ReleaseNote{Verb: "rollback", By: r.By, At: time.Now(), Revision: short(definition)})
 }
 
 // Remove is never asked for.
@@ -124,30 +176,14 @@ func (r *Rollback) Remove() []deploy.Change { return nil }
 
 // Ready judges the deployment that goes back; one that ECS has rolled back as it was told is a success.
 func (r *Rollback) Ready(ctx context.Context) (string, error) {
-	if r.Wait == "accepted" {
+	missing, err := r.settled(ctx, r.Wait)
+	if last, ok := r.Deployed(); ok && last != nil && r.to == nil && last.Status == types.ServiceDeploymentStatusRollbackSuccessful {
 		return "", nil
 	}
-	var latest *aws.Deployment
-	var err error
-	if r.stop != "" {
-		latest, err = r.Calls.ECS.Deployment(ctx, r.stop)
-	} else {
-		latest, err = r.Calls.ECS.LatestDeployment(ctx, r.Cluster, r.Service.Name)
-	}
-	switch {
-	case err != nil:
-		return "", err
-	case latest == nil || r.stop == "" && latest.TaskDefinition != r.To:
-		return "the deployment to begin", nil
-	}
-	r.Finished = latest
-	if r.stop != "" && latest.Status == types.ServiceDeploymentStatusRollbackSuccessful {
-		return "", nil
-	}
-	if r.Wait == "healthy" && latest.Desired > 0 && latest.Running >= latest.Desired {
-		return "", latest.Err()
-	}
-	return latest.Missing(), latest.Err()
+	return missing, err
 }
 
-var _ deploy.Slow = (*Rollback)(nil)
+var (
+	_ deploy.Slow  = (*Rollback)(nil)
+	_ deploy.Noter = (*Rollback)(nil)
+)

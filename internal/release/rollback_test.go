@@ -1,114 +1,155 @@
 package release_test
 
 import (
-	"context"
+	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/fargatectl/fargatectl/aws"
-	"github.com/fargatectl/fargatectl/deploy"
-	"github.com/fargatectl/fargatectl/internal/manifest"
 	"github.com/fargatectl/fargatectl/internal/release"
-	"github.com/fargatectl/fargatectl/internal/sandbox"
-	"github.com/fargatectl/fargatectl/internal/witness"
-	"github.com/fargatectl/fargatectl/steps"
 )
 
-const nginx = "public.ecr.aws/docker/library/nginx:"
-
-// apply runs the steps of one command.
-func apply(ctx context.Context, t *testing.T, list ...deploy.Step) error {
-	t.Helper()
-	stack, err := deploy.New(func(deploy.Event) {}, list...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := stack.Read(ctx); err != nil {
-		return err
-	}
-	if err := stack.Check(); err != nil {
-		return err
-	}
-	return stack.Apply(ctx)
-}
-
-// serving runs a test with a service that nginx 1.27 serves, on a bubble's clock.
-func serving(t *testing.T, test func(t *testing.T, s *release.Service)) {
-	t.Helper()
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		box, err := sandbox.Open(sandbox.Options{Speed: 1, Wait: true})
-		if err != nil {
+// Releases 1 (good), 2 (failed), 3 (good): back goes to 1, and forth again to 3. Scaling and a restart are no releases.
+func TestRollback(t *testing.T) {
+	inWorld(t, "", func(t *testing.T, w *world) {
+		if _, err := w.rollback(t.Context()); !as[*release.NoReleaseError](err) {
+			t.Errorf("with one release: %v", err)
+		}
+		w.break_()
+		if _, err := w.deploy(t.Context(), "public.ecr.aws/x/broken:1"); !as[*aws.RolledBackError](err) {
 			t.Fatal(err)
 		}
-		m, err := manifest.Parse("fargatectl.yaml", []byte("project_name: app\n"), manifest.Options{Getenv: func(string) (string, bool) { return "", false }})
-		if err != nil {
+		w.mend()
+		if _, err := w.deploy(t.Context(), other); err != nil {
 			t.Fatal(err)
 		}
-		calls := aws.Connect(witness.Recorded(box.Config("us-east-1")))
-		app := &steps.App{Manifest: m, AWS: calls, Account: sandbox.Account, Region: "us-east-1", Options: steps.Options{Image: nginx + "1.27", Offline: true}}
-		if err := apply(t.Context(), t, steps.All(app)...); err != nil {
+		if _, err := w.deploy(t.Context(), other, func(d *release.Deployment) { d.Force = true }); err != nil {
 			t.Fatal(err)
 		}
-		test(t, &release.Service{Calls: calls, Cluster: "app-cluster", Name: "app"})
+		for _, want := range []string{"app:1", "app:3", "app:1"} {
+			ops := w.changing(func() {
+				r, err := w.rollback(t.Context())
+				if err != nil || ended(r.Service) != types.ServiceDeploymentStatusSuccessful {
+					t.Errorf("to %s: %v %s", want, err, ended(r.Service))
+				}
+			})
+			if got := w.runs(); got != want || !slices.Equal(ops, []string{"ecs.UpdateService", "ecs.TagResource"}) {
+				t.Errorf("runs %s, want %s; %v", got, want, ops)
+			}
+		}
 	})
 }
 
-// released deploys another nginx.
-func released(t *testing.T, s *release.Service, version, wait string) *release.Deployment {
-	t.Helper()
-	image := &release.Fixed{Ref: nginx + version}
-	d := &release.Deployment{Service: s, Image: image, Given: image.Ref, Wait: wait}
-	if err := apply(t.Context(), t, image, d); err != nil {
-		t.Fatal(err)
-	}
-	return d
+// A deployment that is under way is stopped and rolled back; asked for twice, the second waits for the first.
+func TestRollbackUnderWay(t *testing.T) {
+	inWorld(t, "", func(t *testing.T, w *world) {
+		w.begin(other, 20*time.Second)
+		ops := w.changing(func() {
+			r, err := w.rollback(t.Context())
+			if err != nil || ended(r.Service) != types.ServiceDeploymentStatusRollbackSuccessful {
+				t.Error(err, ended(r.Service))
+			}
+		})
+		if !slices.Equal(ops, []string{"ecs.StopServiceDeployment"}) || w.runs() != "app:1" {
+			t.Error(ops, w.runs())
+		}
+		w.break_()
+		w.begin("public.ecr.aws/x/broken:1", 0)
+		for w.runs() != "app:1" {
+			time.Sleep(time.Second)
+		}
+		ops = w.changing(func() {
+			if _, err := w.rollback(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		if len(ops) > 0 || w.runs() != "app:1" {
+			t.Error(ops, w.runs())
+		}
+	})
 }
 
-// image is what the live service runs.
-func image(t *testing.T, s *release.Service) string {
-	t.Helper()
-	if err := s.Read(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimPrefix(s.Image(), nginx)
-}
-
-// A rollback goes back to the newest release that succeeded and is not the live one; without one it says so.
-func TestRollback(t *testing.T) {
-	serving(t, func(t *testing.T, s *release.Service) {
-		if err := apply(t.Context(), t, &release.Rollback{Service: s}); err == nil || err.Error() != "rollback: read: service app has no earlier release that succeeded" {
+// The first deployment has nothing behind it.
+func TestRollbackFirst(t *testing.T) {
+	inWorld(t, "", func(t *testing.T, w *world) {
+		in := &ecs.CreateServiceInput{Cluster: new("app-cluster"), ServiceName: new("fresh"), TaskDefinition: new("app:1"), DesiredCount: new(int32(1)), LaunchType: types.LaunchTypeFargate, NetworkConfiguration: w.live().NetworkConfiguration}
+		if _, err := w.ecs().CreateService(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+		s := w.service()
+		s.Name = "fresh"
+		r := &release.Rollback{Service: s}
+		if err := r.Read(t.Context()); !as[*release.NoReleaseError](err) {
 			t.Error(err)
 		}
-		d := released(t, s, "1.28", "steady")
-		if got := image(t, s); got != "1.28" || d.Finished.Status != types.ServiceDeploymentStatusSuccessful {
-			t.Error(got, d.Finished.Status)
+	})
+}
+
+// A deregistered task definition can't be deployed: it is registered again as it was. A deleted one is passed over.
+func TestRollbackDeregistered(t *testing.T) {
+	inWorld(t, "", func(t *testing.T, w *world) {
+		for _, image := range []string{other, "public.ecr.aws/docker/library/nginx:1.28"} {
+			if _, err := w.deploy(t.Context(), image); err != nil {
+				t.Fatal(err)
+			}
 		}
-		r := &release.Rollback{Service: s}
-		if err := apply(t.Context(), t, r); err != nil {
+		if _, err := w.ecs().DeregisterTaskDefinition(t.Context(), &ecs.DeregisterTaskDefinitionInput{TaskDefinition: new("app:2")}); err != nil {
 			t.Fatal(err)
 		}
-		if got := image(t, s); got != "1.27" || r.Finished == nil || r.Finished.Status != types.ServiceDeploymentStatusSuccessful {
-			t.Error(got, r.Finished)
+		var err error
+		ops := w.changing(func() { _, err = w.rollback(t.Context()) })
+		if err != nil || !slices.Equal(ops, []string{"ecs.RegisterTaskDefinition", "ecs.UpdateService", "ecs.TagResource"}) || w.runs() != "app:4" {
+			t.Fatal(err, ops, w.runs())
+		}
+		d := w.definition("app:4")
+		tags := aws.TagMap(d.Tags, func(t types.Tag) (*string, *string) { return t.Key, t.Value })
+		if *d.TaskDefinition.ContainerDefinitions[0].Image != other || tags[aws.TagProject] != "app" || tags[aws.TagImage] != other {
+			t.Errorf("%+v %v", d.TaskDefinition.ContainerDefinitions, tags)
+		}
+		if _, err := w.rollback(t.Context()); err != nil || w.runs() != "app:3" {
+			t.Fatal(err, w.runs())
+		}
+		for _, id := range []string{"app:2", "app:4"} {
+			if id == "app:4" {
+				if _, err := w.ecs().DeregisterTaskDefinition(t.Context(), &ecs.DeregisterTaskDefinitionInput{TaskDefinition: &id}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := w.ecs().DeleteTaskDefinitions(t.Context(), &ecs.DeleteTaskDefinitionsInput{TaskDefinitions: []string{id}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(2 * time.Hour)
+		if _, err := w.rollback(t.Context()); err != nil || w.runs() != "app:1" {
+			t.Error(err, w.runs())
 		}
 	})
 }
 
-// A deployment that is under way is stopped, and ECS goes back by itself.
-func TestRollbackUnderWay(t *testing.T) {
-	serving(t, func(t *testing.T, s *release.Service) {
-		released(t, s, "1.28", "accepted")
-		time.Sleep(10 * time.Second)
-		r := &release.Rollback{Service: s}
-		if err := apply(t.Context(), t, r); err != nil {
+// What the plan of a rollback shows.
+func TestRollbackPlan(t *testing.T) {
+	inWorld(t, "", func(t *testing.T, w *world) {
+		if _, err := w.deploy(t.Context(), other); err != nil {
 			t.Fatal(err)
 		}
-		if got := image(t, s); got != "1.27" || r.Finished == nil || r.Finished.Status != types.ServiceDeploymentStatusRollbackSuccessful {
-			t.Error(got, r.Finished)
+		plan := func() string {
+			stack := w.stack(&release.Rollback{Service: w.service()})
+			if err := stack.Read(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			return stack.Plan().String()
+		}
+		want := "~ rollback: service app\n    task definition: app:2 -> app:1\n    image: " + other + " -> " + first + "\n"
+		if got := plan(); got != want {
+			t.Errorf("got %q want %q", got, want)
+		}
+		w.begin("public.ecr.aws/x/y:1", 10*time.Second)
+		if got := plan(); !strings.Contains(got, "service app: stop the deployment of app:3 and roll it back") {
+			t.Errorf("got %q", got)
 		}
 	})
 }

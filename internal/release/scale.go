@@ -77,9 +77,11 @@ func (s *Service) Scale(ctx context.Context, w Scaling) (*Scaled, error) {
 	if w.Of == (Range{}) || out.Range == nil {
 		return out, nil
 	}
-	return out, s.note(ctx, aws.TagScale, aws.ScaleNote{
-		By: w.By, At: time.Now(), Desired: out.Desired, Min: out.Range.Min, Max: out.Range.Max, OfMin: w.Of.Min, OfMax: w.Of.Max,
-	})
+	note := aws.ScaleNote{By: w.By, At: time.Now(), Min: out.Range.Min, Max: out.Range.Max, OfMin: w.Of.Min, OfMax: w.Of.Max}
+	if w.Count != nil {
+		note.Desired = out.Desired
+	}
+	return out, s.note(ctx, aws.TagScale, note)
 }
 
 // resolve is the rule, without a call.

@@ -14,16 +14,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/fargatectl/fargatectl/aws"
+	"github.com/fargatectl/fargatectl/deploy"
 )
 
-// A Service is a live one, with the task definition that its newest deployment brings.
+// A Service is a live one, with the task definition that it has.
 type Service struct {
 	Calls         *aws.Calls
 	Cluster, Name string
+	// Find is how the live service is found the first time, nil by cluster and name. It returns nil when there is none.
+	Find func(context.Context) (*types.Service, error)
 
 	Live       *types.Service
 	Definition *types.TaskDefinition
 	Tags       []types.Tag // of the task definition
+
+	follow *aws.Follow // what is being deployed by this command; nil when nothing is
 }
 
 // A MissingError is a service that is not there.
@@ -38,43 +43,57 @@ func (e *MissingError) Hint() string { return "fargatectl up makes it" }
 
 // Read finds the service and its task definition, in two requests.
 func (s *Service) Read(ctx context.Context) error {
+	live, err := s.find(ctx)
+	if err != nil {
+		return err
+	}
+	if live == nil || val(live.Status) != "ACTIVE" {
+		return &MissingError{short(s.Cluster), s.Name}
+	}
+	s.Live = live
+	s.Cluster, s.Name = val(s.Live.ClusterArn), val(s.Live.ServiceName)
+	s.Definition, s.Tags, err = s.describe(ctx, val(s.Live.TaskDefinition))
+	return err
+}
+
+func (s *Service) find(ctx context.Context) (*types.Service, error) {
+	if s.Find != nil && s.Live == nil {
+		return s.Find(ctx)
+	}
 	out, err := s.Calls.ECS.DescribeServices(ctx, &ecs.DescribeServicesInput{
 		Cluster: &s.Cluster, Services: []string{s.Name}, Include: []types.ServiceField{types.ServiceFieldTags},
 	})
-	if aws.Is(err, "ClusterNotFoundException") {
-		return &MissingError{s.Cluster, s.Name}
+	if err != nil || len(out.Services) == 0 {
+		return nil, aws.Ignore(err, "ClusterNotFoundException")
 	}
-	if err != nil {
-		return err
-	}
-	if len(out.Services) == 0 || val(out.Services[0].Status) != "ACTIVE" {
-		return &MissingError{s.Cluster, s.Name}
-	}
-	s.Live = &out.Services[0]
-	s.Cluster, s.Name = val(s.Live.ClusterArn), val(s.Live.ServiceName)
-	def, err := s.Calls.ECS.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{
-		TaskDefinition: s.Live.TaskDefinition, Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags},
+	return &out.Services[0], nil
+}
+
+func (s *Service) describe(ctx context.Context, definition string) (*types.TaskDefinition, []types.Tag, error) {
+	out, err := s.Calls.ECS.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{
+		TaskDefinition: &definition, Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags},
 	})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	s.Definition, s.Tags = def.TaskDefinition, def.Tags
-	return nil
+	return out.TaskDefinition, out.Tags, nil
 }
 
 // Container is the one that a release is about: the one behind the load balancer, else the first essential one.
-func (s *Service) Container() *types.ContainerDefinition {
+func (s *Service) Container() *types.ContainerDefinition { return s.container(s.Definition) }
+
+func (s *Service) container(d *types.TaskDefinition) *types.ContainerDefinition {
 	name := ""
 	for _, lb := range s.Live.LoadBalancers {
 		name = val(lb.ContainerName)
 	}
-	for i := range s.Definition.ContainerDefinitions {
-		c := &s.Definition.ContainerDefinitions[i]
+	for i := range d.ContainerDefinitions {
+		c := &d.ContainerDefinitions[i]
 		if val(c.Name) == name || name == "" && (c.Essential == nil || *c.Essential) {
 			return c
 		}
 	}
-	return &s.Definition.ContainerDefinitions[0]
+	return &d.ContainerDefinitions[0]
 }
 
 // Image is the reference that the service runs.
@@ -83,14 +102,71 @@ func (s *Service) Image() string { return val(s.Container().Image) }
 // Revision is the task definition in short: "my-api:7".
 func (s *Service) Revision() string { return short(val(s.Live.TaskDefinition)) }
 
-// deploying is the service's deployment that has not ended, nil without one.
-func (s *Service) deploying() *types.Deployment {
-	for _, d := range s.Live.Deployments {
-		if val(d.Status) == "PRIMARY" && d.RolloutState == types.DeploymentRolloutStateInProgress {
-			return &d
+// primary is the deployment that AWS drives the service to, nil without one.
+func (s *Service) primary() *types.Deployment {
+	for i := range s.Live.Deployments {
+		if val(s.Live.Deployments[i].Status) == "PRIMARY" {
+			return &s.Live.Deployments[i]
 		}
 	}
 	return nil
+}
+
+// underWay is what is being deployed, nil when nothing is. It may be on its way back already.
+func (s *Service) underWay(ctx context.Context) (*aws.Deployment, error) {
+	if p := s.primary(); p == nil || p.RolloutState != types.DeploymentRolloutStateInProgress {
+		return nil, nil
+	}
+	d, err := s.Calls.ECS.LatestDeployment(ctx, s.Cluster, s.Name)
+	if err != nil || d == nil || d.Done() {
+		return nil, err
+	}
+	return d, nil
+}
+
+// move brings the service to a task definition by one UpdateService, unless somebody else has begun a deployment in the
+// meantime: ECS would drop that one. From then on it is followed.
+func (s *Service) move(ctx context.Context, definition string, force bool) error {
+	f := &aws.Follow{Cluster: s.Cluster, Service: s.Name, Definition: definition, Created: val(s.Live.CreatedAt)}
+	newest, err := s.Calls.ECS.LatestDeployment(ctx, s.Cluster, s.Name)
+	switch {
+	case err != nil:
+		return err
+	case newest != nil && !newest.Done():
+		return s.busy(newest)
+	case newest != nil:
+		f.Before = newest.ARN
+	}
+	out, err := s.Calls.ECS.UpdateService(ctx, &ecs.UpdateServiceInput{
+		Cluster: &s.Cluster, Service: &s.Name, TaskDefinition: &definition, ForceNewDeployment: force,
+	})
+	if err != nil {
+		return err
+	}
+	deploy.Say(ctx, "%s", short(definition))
+	s.Live, s.follow = out.Service, f
+	return nil
+}
+
+func (s *Service) busy(d *aws.Deployment) error {
+	return &aws.InProgressError{Service: s.Name, TaskDefinition: d.TaskDefinition, Since: d.Created}
+}
+
+// settled says what the deployment lacks that this command has started or joined, nothing without one.
+func (s *Service) settled(ctx context.Context, wait string) (string, error) {
+	if s.follow == nil || wait == "accepted" {
+		return "", nil
+	}
+	s.follow.Healthy = wait == "healthy"
+	return s.Calls.ECS.Look(ctx, s.follow)
+}
+
+// Deployed is the deployment that this command has started or joined, as it was last seen; ok is false without one.
+func (s *Service) Deployed() (last *aws.Deployment, ok bool) {
+	if s.follow == nil {
+		return nil, false
+	}
+	return s.follow.Last, true
 }
 
 // note writes what was done into a tag of the service.

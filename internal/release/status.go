@@ -3,14 +3,15 @@ package release
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/fargatectl/fargatectl/aws"
 )
@@ -41,7 +42,9 @@ type ServiceStatus struct {
 // DeploymentStatus is the newest deployment.
 type DeploymentStatus struct {
 	Status         string     `json:"status"`
-	Reason         string     `json:"reason,omitempty"`
+	Reason         string     `json:"reason,omitempty"`       // AWS's own words
+	Progress       string     `json:"progress,omitempty"`     // what it still lacks
+	LastFailure    string     `json:"last_failure,omitempty"` // what the last of its tasks that failed said
 	TaskDefinition string     `json:"task_definition"`
 	CreatedAt      *time.Time `json:"created_at,omitempty"`
 	FinishedAt     *time.Time `json:"finished_at,omitempty"`
@@ -82,7 +85,7 @@ type EventStatus struct {
 	Message   string    `json:"message"`
 }
 
-// Status asks for all of it, in two rounds.
+// Status asks for all of it, in a few rounds.
 func (s *Service) Status(ctx context.Context) (*Status, error) {
 	if err := s.Read(ctx); err != nil {
 		return nil, err
@@ -98,21 +101,35 @@ func (s *Service) Status(ctx context.Context) (*Status, error) {
 	for _, e := range s.Live.Events[:min(5, len(s.Live.Events))] {
 		st.Events = append(st.Events, EventStatus{val(e.CreatedAt), val(e.Message)})
 	}
-	var g errgroup.Group
-	g.Go(func() (err error) { st.Deployment, err = s.deployment(ctx); return err })
-	g.Go(func() (err error) { st.Tasks, err = s.tasks(ctx); return err })
-	g.Go(func() (err error) { st.Targets, err = s.targets(ctx); return err })
-	g.Go(func() error {
-		r, err := s.Range(ctx)
-		if r != nil {
-			st.Scaling = &ScalingStatus{MinCapacity: r.Min, MaxCapacity: r.Max}
-			if n, ok := aws.ParseScaleNote(tags[aws.TagScale]); ok {
-				st.Scaling.Note = "scale by " + n.By + " at " + n.At.Format(time.RFC3339)
-			}
-		}
-		return err
-	})
-	return st, g.Wait()
+	err := together(func() (err error) { st.Deployment, err = s.deployment(ctx); return err },
+		func() (err error) { st.Tasks, err = s.tasks(ctx); return err },
+		func() (err error) { st.Targets, err = s.targets(ctx); return err },
+		func() (err error) { st.Scaling, err = s.scaling(ctx, tags[aws.TagScale]); return err })
+	return st, err
+}
+
+// together runs independent reads at once. All of them end, and all their errors are returned.
+func together(reads ...func() error) error {
+	errs := make([]error, len(reads))
+	var wg sync.WaitGroup
+	for i, read := range reads {
+		wg.Go(func() { errs[i] = read() })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// scaling is the range, with the note of who has set it as long as it is that one.
+func (s *Service) scaling(ctx context.Context, note string) (*ScalingStatus, error) {
+	r, err := s.Range(ctx)
+	if err != nil || r == nil {
+		return nil, err
+	}
+	st := &ScalingStatus{MinCapacity: r.Min, MaxCapacity: r.Max}
+	if n, ok := aws.ParseScaleNote(note); ok && (Range{n.Min, n.Max}) == *r {
+		st.Note = "scale by " + n.By + " at " + n.At.Format(time.RFC3339)
+	}
+	return st, nil
 }
 
 func (s *Service) deployment(ctx context.Context) (*DeploymentStatus, error) {
@@ -120,9 +137,13 @@ func (s *Service) deployment(ctx context.Context) (*DeploymentStatus, error) {
 	if err != nil || d == nil {
 		return nil, err
 	}
-	return &DeploymentStatus{
-		Status: string(d.Status), Reason: d.Reason, TaskDefinition: short(d.TaskDefinition), CreatedAt: moment(d.Created), FinishedAt: moment(d.Finished),
-	}, nil
+	st := &DeploymentStatus{
+		Status: string(d.Status), Reason: d.Reason, Progress: d.Missing(), TaskDefinition: short(d.TaskDefinition), CreatedAt: moment(d.Created), FinishedAt: moment(d.Finished),
+	}
+	if d.Failed > 0 || d.Err() != nil {
+		st.LastFailure, err = s.Calls.ECS.WhyStopped(ctx, s.Cluster, s.Name, d.TaskDefinition)
+	}
+	return st, err
 }
 
 // tasks are the service's, those that run first. AWS describes 100 at a time.
