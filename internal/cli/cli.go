@@ -9,11 +9,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/fargatectl/fargatectl/deploy"
 	"github.com/fargatectl/fargatectl/internal/ui"
 )
 
@@ -23,6 +25,14 @@ type process struct {
 	stdin    io.Reader
 	getenv   func(string) (string, bool)
 	began    time.Time
+
+	// Known once the global flags are read.
+	mode ui.Mode
+	sink ui.Sink
+	json bool // --output json
+
+	ctx    context.Context // of the command, with its timeout
+	causes bool            // a failure is a result of the command, too
 }
 
 // Main runs one command and returns the exit code.
@@ -31,11 +41,41 @@ func Main(args []string) int {
 		terminal: ui.Detect(os.Stdin, os.Stdout, os.Stderr, os.Getenv),
 		stdin:    os.Stdin, getenv: os.LookupEnv, began: time.Now(),
 	}
+	// A pipe that nobody reads is an error of the write, not the end of the program in the middle of a change.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := interruptible(context.Background())
 	defer stop()
 	app := p.app()
-	err := app.RunContext(ctx, hoist(app, args))
-	return p.report(err)
+	return p.report(p.run(ctx, app, hoist(app, args)))
+}
+
+// run runs one command. A panic, which is a bug, is an error.
+func (p *process) run(ctx context.Context, app *cli.App, args []string) (err error) {
+	p.ctx = ctx
+	defer func() {
+		if v := recover(); v != nil {
+			err = &deploy.Bug{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	if err = app.RunContext(ctx, args); errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		if why := context.Cause(p.ctx); errors.Is(why, errInterrupted) || errors.Is(why, errTimeout) {
+			return why // a call that was under way says no more than that
+		}
+	}
+	return err
+}
+
+// before reads how to speak, so that whatever goes wrong is said that way.
+func (p *process) before(c *cli.Context) (err error) {
+	if p.mode, err = ui.ParseMode(c.String("progress")); err != nil {
+		return usageErrorf("%w", err)
+	}
+	p.sink = ui.NewSink(p.mode, p.terminal, usual)
+	if o := c.String("output"); o != "table" && o != "json" {
+		return usageErrorf("output %q is neither table nor json", o)
+	}
+	p.json = c.String("output") == "json"
+	return nil
 }
 
 // errInterrupted is the cause of a context that the first Ctrl-C has ended.
@@ -78,6 +118,7 @@ func (p *process) app() *cli.App {
 		ErrWriter:                 p.terminal.Err,
 		ExitErrHandler:            func(*cli.Context, error) {}, // the exit code is ours: see exit.go
 		OnUsageError:              usage,
+		Before:                    p.before,
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return unknownCommand(c, c.Args().First())
@@ -148,15 +189,21 @@ func distance(a, b string) int {
 
 // report shows an error and returns its exit code.
 func (p *process) report(err error) int {
-	if err == nil {
+	if err == nil || errors.Is(err, syscall.EPIPE) { // who reads has enough
 		return exitOK
 	}
-	if quiet := (*quietError)(nil); !errors.As(err, &quiet) {
-		var shown []error
-		for _, e := range flatten(err) {
-			shown = append(shown, brief{e})
+	quiet := (*quietError)(nil)
+	switch {
+	case errors.As(err, &quiet):
+	case p.mode == ui.ModeJSON:
+		p.sink.Stop(briefly(err), hints(err)...)
+	default:
+		ui.Error(p.terminal.Err, briefly(err), hints(err)...)
+	}
+	if p.causes && p.json {
+		if bad := ui.JSON(p.terminal.Out, map[string]any{"cause": causeOf(err)}); bad != nil {
+			ui.Error(p.terminal.Err, bad)
 		}
-		ui.Error(p.terminal.Err, errors.Join(shown...), hints(err)...)
 	}
 	return exitCode(err)
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,41 +24,39 @@ func (p *process) deploy() *cli.Command {
 }
 
 func (p *process) doDeploy(c *cli.Context) error {
-	if err := noWords(c); err != nil {
-		return err
-	}
-	s, err := p.open(c)
+	s, err := p.openRelease(c)
 	if err != nil {
 		return err
 	}
 	defer s.close()
 	s.wanted() // the command line's wishes
-	d := &release.Deployment{
-		Service: s.service(), Given: c.String("image"), Force: c.Bool("force-new-deployment"), By: s.who.ARN, Wait: c.String("wait"),
+	d := &release.Deployment{Service: s.service(), Force: c.Bool("force-new-deployment"), By: s.who.ARN, Wait: c.String("wait")}
+	return s.release(s.deploymentSteps(d), func(took time.Duration) error { return s.released(d.Service, took, d.Joined()) })
+}
+
+// openRelease is open for a command that releases. Why it failed is its result for programs.
+func (p *process) openRelease(c *cli.Context) (*session, error) {
+	p.causes = true
+	if err := noWords(c); err != nil {
+		return nil, err
 	}
-	list, err := s.deploymentSteps(d)
-	if err != nil {
-		return err
+	if w := c.String("wait"); !slices.Contains([]string{"accepted", "healthy", "steady"}, w) {
+		return nil, usageErrorf("wait %q is none of accepted, healthy, steady", w)
 	}
-	return s.release(list, func(took time.Duration) error {
-		return s.released(d.Service, d.Finished, took, d.Joined)
-	})
+	return p.open(c)
 }
 
 // deploymentSteps are the image and the deployment of it. A restart without an image keeps the live one.
-func (s *session) deploymentSteps(d *release.Deployment) ([]deploy.Step, error) {
-	if d.Force && d.Given == "" && !s.c.Bool("rebuild") {
-		if err := d.Service.Read(s.c.Context); err != nil {
-			return nil, err
-		}
-		live := &release.Fixed{Ref: d.Service.Image()}
+func (s *session) deploymentSteps(d *release.Deployment) []deploy.Step {
+	if d.Force && s.app.Options.Image == "" && !s.app.Options.Rebuild {
+		live := &release.Same{Of: d.Service}
 		d.Image = live
-		return []deploy.Step{live, d}, nil
+		return []deploy.Step{live, d}
 	}
 	ecr := &steps.ECR{App: s.app}
-	image := &steps.Image{App: s.app, ECR: ecr}
+	image := &steps.Image{App: s.app, ECR: ecr, Fresh: s.app.Options.Image != ""}
 	d.Image = image
-	return []deploy.Step{ecr, image, d}, nil
+	return []deploy.Step{ecr, image, d}
 }
 
 // release reads, shows, asks and does what a few steps of the daily verbs have to do, and reports the end of it.
@@ -71,7 +70,7 @@ func (s *session) release(list []deploy.Step, report func(time.Duration) error) 
 		return err
 	}
 	plan := stack.Plan()
-	s.show(plan)
+	s.sink.Plan(plan)
 	if !plan.Empty() {
 		if err := s.confirm("go on?"); err != nil {
 			return err
@@ -89,33 +88,40 @@ type releaseResult struct {
 	Service        string  `json:"service"`
 	TaskDefinition string  `json:"task_definition"`
 	Image          string  `json:"image"`
-	Status         string  `json:"status"`
+	Status         string  `json:"status"` // of the service deployment; ACCEPTED when it was not awaited, NO_CHANGE without one
 	Joined         bool    `json:"joined,omitempty"`
 	Seconds        float64 `json:"seconds"`
 }
 
-func (s *session) released(svc *release.Service, d *aws.Deployment, took time.Duration, joined bool) error {
+func (s *session) released(svc *release.Service, took time.Duration, joined bool) error {
 	if err := svc.Read(s.c.Context); err != nil {
 		return err
 	}
-	if d != nil && d.Status == types.ServiceDeploymentStatusSuccessful {
+	last, any := svc.Deployed()
+	status := "NO_CHANGE"
+	switch {
+	case last != nil:
+		status = string(last.Status)
+	case any:
+		status = "ACCEPTED"
+	}
+	if status == string(types.ServiceDeploymentStatusSuccessful) {
 		if err := s.keep(svc); err != nil {
-			return err
+			return fmt.Errorf("%s serves %s, but its image could not be marked to be kept: %w", svc.Name, svc.Revision(), err)
 		}
 	}
-	r := releaseResult{svc.Name, svc.Revision(), svc.Image(), "NO_CHANGE", joined, took.Round(time.Millisecond).Seconds()}
-	if d != nil {
-		r.Status = string(d.Status)
-	}
+	r := releaseResult{svc.Name, svc.Revision(), svc.Image(), status, joined, took.Round(time.Millisecond).Seconds()}
 	return s.result(r, func() {
+		text := svc.Name + " serves " + svc.Revision() + " (" + ui.Took(took) + ")"
 		switch {
-		case d == nil:
-			_, _ = fmt.Fprintf(s.terminal.Out, "no changes: %s runs this image already\n", svc.Name)
-		case !d.Done():
-			_, _ = fmt.Fprintf(s.terminal.Out, "%s: the new tasks run; the old ones leave\n", svc.Name)
-		default:
-			_, _ = fmt.Fprintf(s.terminal.Out, "%s serves %s (%s)\n", svc.Name, svc.Revision(), ui.Took(took))
+		case !any:
+			text = "no changes: " + svc.Name + " runs this image already"
+		case last == nil:
+			text = svc.Name + " is being deployed: " + s.again("status") + " shows how it goes"
+		case !last.Done():
+			text = svc.Name + ": the new tasks run; the old ones leave"
 		}
+		_, _ = fmt.Fprintln(s.terminal.Out, text)
 		ui.Facts(s.terminal.Out, ui.Fact{Name: "revision", Value: r.TaskDefinition}, ui.Fact{Name: "image", Value: r.Image})
 	})
 }
@@ -129,7 +135,8 @@ func (s *session) keep(svc *release.Service) error {
 	return nil
 }
 
-// service is the stack's, not yet read.
+// service is the stack's, not yet read; it is found under an older name, too.
 func (s *session) service() *release.Service {
-	return &release.Service{Calls: s.app.AWS, Cluster: s.app.Manifest.Cluster.Name, Name: s.app.Manifest.Service.Name}
+	m := s.app.Manifest
+	return &release.Service{Calls: s.app.AWS, Cluster: m.Cluster.Name, Name: m.Service.Name, Find: s.app.LiveService}
 }

@@ -52,7 +52,7 @@ func (p *process) doDestroy(c *cli.Context) error {
 	}
 	plan := stack.Plan()
 	if !plan.Empty() {
-		s.show(plan)
+		s.sink.Plan(plan)
 		if err := s.confirmName(name); err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ func (s *session) confirmName(name string) error {
 	if s.c.String("confirm") == name {
 		return nil
 	}
-	if !s.terminal.Asks {
+	if !s.asks() {
 		return &confirmError{"destroy needs a confirmation, and there is no terminal to ask on", "add --confirm " + name}
 	}
 	yes, err := ui.Type(s.c.Context, s.stdin, s.terminal.Err, "delete all of this?", name)

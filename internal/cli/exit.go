@@ -1,13 +1,14 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/fargatectl/fargatectl/aws"
+	"github.com/fargatectl/fargatectl/deploy"
 	"github.com/fargatectl/fargatectl/internal/manifest"
 )
 
@@ -27,23 +28,23 @@ const (
 	exitInterrupted = 130 // Ctrl-C
 )
 
-// exitCodes are all of them, with what they mean to a script.
+// exitCodes are all of them, with the word for them in a cause, and what they mean to a script.
 var exitCodes = []struct {
-	code    int
-	meaning string
+	code          int
+	word, meaning string
 }{
-	{exitOK, "done"},
-	{exitError, "any other error"},
-	{exitChanges, "`plan --detailed-exitcode`: there are changes"},
-	{exitRolledBack, "the deployment failed and was rolled back: the release before it serves"},
-	{exitNotRestored, "the deployment failed and was not restored: nothing may be serving"},
-	{exitTimeout, "timed out waiting; AWS may still finish"},
-	{exitDenied, "credentials or permission"},
-	{exitBusy, "another deployment is in progress"},
-	{exitConfirm, "a confirmation is needed, or was not given"},
-	{exitUsage, "wrong use of the command line"},
-	{exitManifest, "the manifest is invalid"},
-	{exitInterrupted, "interrupted"},
+	{exitOK, "ok", "done"},
+	{exitError, "error", "any other error"},
+	{exitChanges, "changes", "`plan --detailed-exitcode`: there are changes"},
+	{exitRolledBack, "rolled_back", "the deployment failed and was rolled back: the release before it serves"},
+	{exitNotRestored, "not_restored", "the deployment failed and was not restored: nothing may be serving"},
+	{exitTimeout, "timed_out", "timed out waiting; AWS may still finish"},
+	{exitDenied, "denied", "credentials or permission"},
+	{exitBusy, "deployment_in_progress", "another deployment is in progress"},
+	{exitConfirm, "confirmation_needed", "a confirmation is needed, or was not given"},
+	{exitUsage, "usage", "wrong use of the command line"},
+	{exitManifest, "manifest_invalid", "the manifest is invalid"},
+	{exitInterrupted, "interrupted", "interrupted"},
 }
 
 // exitCode is the code of an error; of several joined ones the gravest of the known.
@@ -75,7 +76,7 @@ func exitCode(err error) int {
 		return exitBusy
 	case manifest.Invalid(err):
 		return exitManifest
-	case errors.Is(err, errTimeout), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, errTimeout):
 		return exitTimeout
 	case aws.Explain(err).Kind == aws.Credentials, aws.Explain(err).Kind == aws.Denied:
 		return exitDenied
@@ -102,7 +103,10 @@ func hints(err error) (all []string) {
 
 func hint(err error) string {
 	var hinter interface{ Hint() string }
+	var bug *deploy.Bug
 	switch {
+	case errors.As(err, &bug):
+		return "this is a mistake in fargatectl, not yours; what was begun at AWS goes on there, and the same command again continues\nplease report the line above with " + at(bug.Stack) + ": https://github.com/fargatectl/fargatectl/issues"
 	case errors.As(err, &hinter):
 		return hinter.Hint()
 	case errors.Is(err, errInterrupted):
@@ -113,6 +117,26 @@ func hint(err error) string {
 	return aws.Explain(err).Hint
 }
 
+// at is the first place in a stack that is ours, "steps/vpc.go:81": that of a panic.
+func at(stack []byte) string {
+	_, below, _ := strings.Cut(string(stack), "panic(")
+	if found := ours.FindString(below); found != "" {
+		return found
+	}
+	return "what you did"
+}
+
+var ours = regexp.MustCompile(`(aws|deploy|image|internal/\w+|steps)/\w+\.go:\d+`)
+
+// briefly is an error as it is shown: each of several joined ones without the SDK's frame.
+func briefly(err error) error {
+	var shown []error
+	for _, e := range flatten(err) {
+		shown = append(shown, brief{e})
+	}
+	return errors.Join(shown...)
+}
+
 // A brief error is shown without the SDK's frame.
 type brief struct{ error }
 
@@ -121,6 +145,9 @@ func (b brief) Unwrap() error { return b.error }
 
 // flatten lists the errors that were joined.
 func flatten(err error) (all []error) {
+	if err == nil {
+		return nil
+	}
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range many.Unwrap() {
 			all = append(all, flatten(e)...)

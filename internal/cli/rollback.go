@@ -17,16 +17,13 @@ func (p *process) rollback() *cli.Command {
 }
 
 func (p *process) doRollback(c *cli.Context) error {
-	if err := noWords(c); err != nil {
-		return err
-	}
-	s, err := p.open(c)
+	s, err := p.openRelease(c)
 	if err != nil {
 		return err
 	}
 	defer s.close()
 	r := &release.Rollback{Service: s.service(), By: s.who.ARN, Wait: c.String("wait")}
 	return s.release([]deploy.Step{r}, func(took time.Duration) error {
-		return s.released(r.Service, r.Finished, took, false)
+		return s.released(r.Service, took, false)
 	})
 }

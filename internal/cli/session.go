@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -28,9 +29,6 @@ type session struct {
 	*process
 	c      *cli.Context
 	app    *steps.App
-	sink   ui.Sink
-	mode   ui.Mode
-	json   bool          // --output json
 	poll   time.Duration // between two looks at what is awaited
 	who    aws.Identity
 	notes  []string // said before anything else
@@ -66,22 +64,15 @@ func (p *process) open(c *cli.Context) (*session, error) {
 
 // offline is a session without an account: what the flags and the manifest say.
 func (p *process) offline(c *cli.Context) (*session, error) {
-	mode, err := ui.ParseMode(c.String("progress"))
-	if err != nil {
-		return nil, usageErrorf("%w", err)
-	}
-	if o := c.String("output"); o != "table" && o != "json" {
-		return nil, usageErrorf("output %q is neither table nor json", o)
-	}
 	m, err := manifest.Load(c.String("file"), manifest.Options{Env: c.String("env"), Domain: c.String("domain"), Getenv: p.getenv})
 	if err != nil {
 		return nil, err
 	}
-	s := &session{process: p, c: c, mode: mode, json: c.String("output") == "json", poll: time.Second}
+	s := &session{process: p, c: c, poll: time.Second}
 	s.app = &steps.App{Manifest: m, Registry: steps.Registry{URL: c.String("registry-url")}}
 	if d := c.Duration("timeout"); d > 0 {
-		ctx, cancel := context.WithTimeoutCause(c.Context, d, errTimeout)
-		s.c.Context, s.cancel = ctx, cancel
+		s.c.Context, s.cancel = context.WithTimeoutCause(c.Context, d, fmt.Errorf("%w after %s", errTimeout, d))
+		p.ctx = s.c.Context
 	}
 	return s, nil
 }
@@ -155,12 +146,9 @@ func (s *session) start() {
 	})
 }
 
-// stop ends the progress. With --progress json the error is in it, and nobody says it again.
+// stop ends the progress. With --progress json the error is in it.
 func (s *session) stop(err error) error {
-	s.sink.Stop(err, hints(err)...)
-	if err != nil && s.mode == ui.ModeJSON {
-		return errors.Join(&quietError{exitCode(err)})
-	}
+	s.sink.Stop(briefly(err), hints(err)...)
 	return err
 }
 
@@ -169,7 +157,7 @@ func (s *session) confirm(question string) error {
 	if s.c.Bool("yes") {
 		return nil
 	}
-	if !s.terminal.Asks {
+	if !s.asks() {
 		return &confirmError{s.c.Command.Name + " needs a confirmation, and there is no terminal to ask on", "add --yes"}
 	}
 	yes, err := ui.Confirm(s.c.Context, s.stdin, s.terminal.Err, question)
@@ -178,6 +166,9 @@ func (s *session) confirm(question string) error {
 	}
 	return err
 }
+
+// asks says whether there is somebody to ask. A stream of JSON has no room for a question.
+func (s *session) asks() bool { return s.terminal.Asks && s.mode != ui.ModeJSON }
 
 // result shows a result on stdout: v as JSON, or as table does it.
 func (s *session) result(v any, table func()) error {

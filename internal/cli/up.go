@@ -32,13 +32,7 @@ func (p *process) up() *cli.Command {
 }
 
 func (p *process) doUp(c *cli.Context) error {
-	if err := noWords(c); err != nil {
-		return err
-	}
-	if w := c.String("wait"); !slices.Contains([]string{"accepted", "healthy", "steady"}, w) {
-		return usageErrorf("wait %q is none of accepted, healthy, steady", w)
-	}
-	s, err := p.open(c)
+	s, err := p.openRelease(c)
 	if err != nil {
 		return err
 	}
@@ -56,7 +50,7 @@ func (p *process) doUp(c *cli.Context) error {
 	}
 	plan := stack.Plan()
 	if !plan.Empty() {
-		s.show(plan)
+		s.sink.Plan(plan)
 		if err := s.confirm("apply this plan?"); err != nil {
 			return err
 		}
@@ -84,20 +78,16 @@ func (s *session) wanted() []deploy.Step {
 
 // read finds what is live.
 func (s *session) read(all []deploy.Step) (*deploy.Stack, error) {
-	stack, err := deploy.New(s.sink.Event, all...)
+	stack, err := deploy.New(func(e deploy.Event) {
+		e.Err = briefly(e.Err)
+		s.sink.Event(e)
+	}, all...)
 	if err != nil {
 		return nil, err
 	}
 	stack.Poll = s.poll
 	s.start()
 	return stack, stack.Read(s.c.Context)
-}
-
-// show prints a plan that is about to be asked for or done.
-func (s *session) show(plan deploy.Plan) {
-	if s.mode != ui.ModeJSON && s.mode != ui.ModeQuiet {
-		ui.PlanText(s.terminal.Err, plan)
-	}
 }
 
 // An upResult is what `up` says on stdout.

@@ -9,8 +9,8 @@ import (
 	"github.com/fargatectl/fargatectl/deploy"
 )
 
-// lines writes one JSON object a line: "version" first, then "run", the events as "change.begun", "step.waiting" and
-// so on, "log", "diagnostic" for each error and hint, and "summary" last.
+// lines writes one JSON object a line: "version" first, then "run", the plan as "change.planned" and "step.note", the
+// events as "change.begun", "step.waiting" and so on, "log", "diagnostic" for each error and hint, and "summary" last.
 type lines struct {
 	w io.Writer
 
@@ -22,26 +22,29 @@ type lines struct {
 
 // An entry is a line. Members that a type does not have are left out.
 type entry struct {
-	Type      string `json:"type"`
-	Schema    string `json:"schema,omitempty"`
-	Tool      string `json:"tool,omitempty"`
-	Version   string `json:"version,omitempty"`
-	TS        string `json:"ts,omitempty"` // UTC, with milliseconds
-	Command   string `json:"command,omitempty"`
-	Stack     string `json:"stack,omitempty"`
-	Account   string `json:"account,omitempty"`
-	Region    string `json:"region,omitempty"`
-	Note      string `json:"note,omitempty"`
-	Step      string `json:"step,omitempty"`
-	Op        string `json:"op,omitempty"` // create, update, replace, delete
-	What      string `json:"what,omitempty"`
-	Severity  string `json:"severity,omitempty"` // error, hint
-	Text      string `json:"text,omitempty"`
-	WaitsFor  string `json:"waits_for,omitempty"`
-	Error     string `json:"error,omitempty"`
-	Result    string `json:"result,omitempty"` // ok, failed
-	Sums      *sums  `json:"sums,omitempty"`
-	ElapsedMS *int64 `json:"elapsed_ms,omitempty"`
+	Type      string         `json:"type"`
+	Schema    string         `json:"schema,omitempty"`
+	Tool      string         `json:"tool,omitempty"`
+	Version   string         `json:"version,omitempty"`
+	TS        string         `json:"ts,omitempty"` // UTC, with milliseconds
+	Command   string         `json:"command,omitempty"`
+	Stack     string         `json:"stack,omitempty"`
+	Account   string         `json:"account,omitempty"`
+	Region    string         `json:"region,omitempty"`
+	Note      string         `json:"note,omitempty"`
+	Step      string         `json:"step,omitempty"`
+	Op        string         `json:"op,omitempty"` // create, update, replace, delete
+	What      string         `json:"what,omitempty"`
+	Fields    []deploy.Field `json:"fields,omitempty"`
+	Why       string         `json:"why,omitempty"`
+	After     bool           `json:"after,omitempty"`    // done once the new release serves
+	Severity  string         `json:"severity,omitempty"` // error, hint
+	Text      string         `json:"text,omitempty"`
+	WaitsFor  string         `json:"waits_for,omitempty"`
+	Error     string         `json:"error,omitempty"`
+	Result    string         `json:"result,omitempty"` // ok, failed
+	Sums      *sums          `json:"sums,omitempty"`
+	ElapsedMS *int64         `json:"elapsed_ms,omitempty"`
 }
 
 // sums are changes done, and steps that failed or were skipped.
@@ -59,6 +62,21 @@ func (l *lines) Start(r Run) {
 	defer l.mu.Unlock()
 	l.version(r.Version)
 	l.put(time.Now(), entry{Type: "run", Command: r.Command, Stack: r.Stack, Account: r.Account, Region: r.Region, Note: r.Note})
+}
+
+func (l *lines) Plan(p deploy.Plan) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.version("")
+	now := time.Now()
+	for _, st := range p {
+		for _, c := range st.Changes {
+			l.put(now, entry{Type: "change.planned", Step: st.Step, Op: c.Op.Verb(), What: c.What, Fields: c.Diff, Why: c.Why, After: c.After})
+		}
+		for _, n := range st.Notes {
+			l.put(now, entry{Type: "step.note", Step: st.Step, Text: n})
+		}
+	}
 }
 
 func (l *lines) Event(e deploy.Event) {

@@ -37,6 +37,12 @@ func (l *live) Start(r Run) {
 	l.paint()
 }
 
+func (l *live) Plan(p deploy.Plan) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	PlanText(l.s, p) // no row stands below yet
+}
+
 func (l *live) Event(e deploy.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

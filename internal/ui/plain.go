@@ -36,6 +36,12 @@ func (p *plain) Start(r Run) {
 	}
 }
 
+func (p *plain) Plan(plan deploy.Plan) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	PlanText(p.s, plan)
+}
+
 func (p *plain) Event(e deploy.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

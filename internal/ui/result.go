@@ -89,6 +89,15 @@ func JSON(w io.Writer, v any) error {
 	return err
 }
 
+// JSONLine writes v as one line: an event of a stream that has no end.
+func JSONLine(w io.Writer, v any) error {
+	text, err := encode(v)
+	if err == nil {
+		_, err = w.Write(text)
+	}
+	return err
+}
+
 // encode is v in JSON with a newline behind it. HTML's characters stay as they are; those that could harm a terminal
 // are escaped, so that they are there for who decodes.
 func encode(v any) ([]byte, error) {

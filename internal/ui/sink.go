@@ -52,6 +52,7 @@ func (r Run) where() string {
 // nothing else may write to stderr: what has to be said goes through Log.
 type Sink interface {
 	Start(Run)
+	Plan(deploy.Plan) // what will be done, before it is asked for
 	Event(deploy.Event)
 	Log(line string) // what a build or another program printed
 	// Stop ends the run, well or with err. The JSON sink reports err and the hints, so that nobody else does; the
@@ -79,6 +80,7 @@ func NewSink(mode Mode, t Terminal, usual map[string]time.Duration) Sink {
 type quiet struct{}
 
 func (quiet) Start(Run)             {}
+func (quiet) Plan(deploy.Plan)      {}
 func (quiet) Event(deploy.Event)    {}
 func (quiet) Log(string)            {}
 func (quiet) Stop(error, ...string) {}
