@@ -39,7 +39,7 @@ func TestScripts(t *testing.T) {
 			e.Vars = append(e.Vars, "SAMPLES="+sample, "AWS_EC2_METADATA_DISABLED=true", "NO_COLOR=1", "LANG=C.UTF-8")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "code": code},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "code": code, "zone": zone, "look": look, "nowhere": nowhere, "killed": killed},
 	})
 }
 
