@@ -3,14 +3,12 @@
 package witness
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -85,21 +83,41 @@ func (j *journal) attach(stack *middleware.Stack) error {
 	}), middleware.Before)
 }
 
-// ids are what differs between two calls that are the same.
-var ids = regexp.MustCompile(`[0-9a-f]{8,}|[0-9]+`)
-
 func (j *journal) write(r record) error {
 	line, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("witness: %s %s: %w", r.Service, r.Op, err)
 	}
-	key := string(ids.ReplaceAll(line, []byte("#")))
+	key := string(nameless(line))
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.seen[key] {
 		return nil
 	}
 	j.seen[key] = true
-	_, err = j.w.Write(append(bytes.TrimSpace(line), '\n'))
+	_, err = j.w.Write(append(line, '\n'))
 	return err
+}
+
+// nameless is the line without what differs between two calls that are the same: digits, and the hexadecimal of ids.
+func nameless(line []byte) []byte {
+	out := make([]byte, 0, len(line))
+	for i := 0; i < len(line); {
+		n := i
+		for n < len(line) && (line[n] >= '0' && line[n] <= '9' || line[n] >= 'a' && line[n] <= 'f') {
+			n++
+		}
+		if n-i < 8 { // longer ones are ids
+			for _, c := range line[i:n] {
+				if c >= 'a' {
+					out = append(out, c)
+				}
+			}
+		}
+		if n < len(line) {
+			out = append(out, line[n])
+		}
+		i = n + 1
+	}
+	return out
 }
