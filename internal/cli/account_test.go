@@ -46,7 +46,7 @@ func zone(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-// look writes down what the account holds that crosses environments and regions: "look FILE".
+// look writes down what the account holds that could be taken for another's, or be left over: "look FILE".
 func look(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: look FILE")
@@ -69,6 +69,17 @@ func look(ts *testscript.TestScript, neg bool, args []string) {
 		for region, r := range st.Regions {
 			for _, c := range r.ACM.Certificates {
 				lines = append(lines, fmt.Sprintf("%s certificate %s %s", region, *c.DomainName, c.Status))
+			}
+			for name := range r.ECR.Repositories {
+				lines = append(lines, fmt.Sprintf("%s repository %s", region, name))
+			}
+			for name, f := range r.ECS.Definitions {
+				for _, d := range f.Revisions {
+					if d.Status == "ACTIVE" {
+						lines = append(lines, fmt.Sprintf("%s task definition %s", region, name))
+						break
+					}
+				}
 			}
 			for _, l := range r.ELB.Listeners {
 				balancer := strings.Split(*l.LoadBalancerArn, "/")[2]

@@ -1,7 +1,11 @@
 package cli
 
 import (
+	"cmp"
+	"encoding/pem"
 	"errors"
+	"io"
+	"log"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -9,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -39,7 +44,7 @@ func TestScripts(t *testing.T) {
 			e.Vars = append(e.Vars, "SAMPLES="+sample, "AWS_EC2_METADATA_DISABLED=true", "NO_COLOR=1", "LANG=C.UTF-8")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "code": code, "zone": zone, "look": look, "nowhere": nowhere, "killed": killed},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "code": code, "zone": zone, "look": look, "nowhere": nowhere, "killed": killed, "within": within},
 	})
 }
 
@@ -57,10 +62,11 @@ func goEnv(t *testing.T) (vars []string) {
 }
 
 // serve starts a sandbox on a port and points the SDK to it: "serve [SERVICE.OPERATION CODE MESSAGE...]" has it
-// answer an operation with an error.
+// answer an operation with an error; "serve tls" speaks TLS with a certificate in ca.pem that nobody trusts; "serve
+// proxy" is reached under a name that only a proxy knows.
 func serve(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) == 1 || len(args) == 2 {
-		ts.Fatalf("usage: serve [SERVICE.OPERATION CODE MESSAGE...]")
+	if neg || len(args) == 2 {
+		ts.Fatalf("usage: serve [tls | proxy | SERVICE.OPERATION CODE MESSAGE...]")
 	}
 	box, err := sandbox.Open(sandbox.Options{})
 	ts.Check(err)
@@ -68,10 +74,25 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 		service, op, _ := strings.Cut(args[0], ".")
 		box.Inject(sandbox.Fault{Service: service, Op: op, Code: args[1], Message: strings.Join(args[2:], " ")})
 	}
-	srv := httptest.NewServer(box)
+	srv := httptest.NewUnstartedServer(box)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // who does not trust it says so himself
 	ts.Defer(srv.Close)
+	url := ""
+	switch strings.Join(args, " ") {
+	case "tls":
+		srv.StartTLS()
+		block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
+		ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), block, 0o600))
+	case "proxy": // asked for another host's URL a handler of Go's is a proxy already
+		srv.Start()
+		ts.Setenv("HTTP_PROXY", srv.URL)
+		url = "http://aws.invalid"
+	default:
+		srv.Start()
+	}
+	url = cmp.Or(url, srv.URL)
 	for k, v := range map[string]string{
-		"AWS_ENDPOINT_URL": srv.URL, "FARGATECTL_REGISTRY_URL": srv.URL, "AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1",
+		"AWS_ENDPOINT_URL": url, "FARGATECTL_REGISTRY_URL": url, "AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1",
 	} {
 		ts.Setenv(k, v)
 	}
@@ -94,5 +115,19 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// within runs a command that must end well in a time: "within 3s fargatectl plan".
+func within(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: within DURATION COMMAND ARGS...")
+	}
+	most, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	began := time.Now()
+	ts.Check(ts.Exec(args[1], args[2:]...))
+	if took := time.Since(began); took > most {
+		ts.Fatalf("took %v, want at most %v", took, most)
 	}
 }
