@@ -61,13 +61,15 @@ func TestNetworkChanges(t *testing.T) {
 ~ subnets: S3 gateway endpoint
     route tables: private/use1-az1, private/use1-az2, public -> private/use1-az1, private/use1-az2, private/use1-az4, public
 `},
-		{"a zone less, the first", // the others stay where they are
+		{
+			"a zone less, the first", // the others stay where they are
 			vpcWith("azs: [us-east-1b, use1-az2, use1-az4], public_subnets: [10.0.101.0/24, 10.0.102.0/24, 10.0.103.0/24], private_subnets: [10.0.1.0/24, 10.0.2.0/24, 10.0.3.0/24]"),
 			vpcWith("public_subnets: [10.0.102.0/24, 10.0.103.0/24], private_subnets: [10.0.2.0/24, 10.0.3.0/24]"), `
 - subnets: private subnet 10.0.1.0/24 in use1-az1, once the new release serves
 - subnets: public subnet 10.0.101.0/24 in use1-az1, once the new release serves
 - subnets: route table private use1-az1, once the new release serves
-`},
+`,
+		},
 		{"another range", plainManifest, vpcWith("cidr: 10.1.0.0/16"), "error: vpc: VPC VPC has 10.0.0.0/16, and AWS can't change it to 10.1.0.0/16: " +
 			"write `cidr: 10.0.0.0/16`, take another project_name, or destroy first\n" +
 			"subnets: the public subnet in use1-az1 has 10.0.101.0/24, and AWS can't change it to 10.1.101.0/24: " +

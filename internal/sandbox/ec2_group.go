@@ -93,8 +93,10 @@ func (s *Sandbox) makeSecurityGroup(r *Region, g *types.SecurityGroup) *types.Se
 	put(&r.EC2.Groups, *g.GroupId, g)
 	s.addRule(r, types.SecurityGroupRule{GroupId: g.GroupId, IsEgress: new(true), IpProtocol: new("-1"), FromPort: new(int32(-1)), ToPort: new(int32(-1)), CidrIpv4: new("0.0.0.0/0")})
 	if *g.GroupName == "default" {
-		s.addRule(r, types.SecurityGroupRule{GroupId: g.GroupId, IsEgress: new(false), IpProtocol: new("-1"), FromPort: new(int32(-1)), ToPort: new(int32(-1)),
-			ReferencedGroupInfo: &types.ReferencedSecurityGroup{GroupId: g.GroupId, UserId: new(Account)}})
+		s.addRule(r, types.SecurityGroupRule{
+			GroupId: g.GroupId, IsEgress: new(false), IpProtocol: new("-1"), FromPort: new(int32(-1)), ToPort: new(int32(-1)),
+			ReferencedGroupInfo: &types.ReferencedSecurityGroup{GroupId: g.GroupId, UserId: new(Account)},
+		})
 	}
 	return g
 }
