@@ -92,7 +92,9 @@ func WhoAmI(ctx context.Context, cfg aws.Config, c *Calls) (Identity, error) {
 	if err := retrieve(ctx, cfg); err != nil {
 		return Identity{}, err
 	}
-	out, err := c.STS.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, func(o *sts.Options) { o.Retryer = quick() })
+	patience, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	out, err := c.STS.GetCallerIdentity(patience, &sts.GetCallerIdentityInput{}, func(o *sts.Options) { o.Retryer = quick() })
 	if err != nil {
 		return Identity{}, err
 	}

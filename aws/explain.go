@@ -162,6 +162,9 @@ func unreachable(err error) Meaning {
 		resp *awshttp.ResponseError
 	)
 	at := "AWS"
+	if call := (*smithy.OperationError)(nil); errors.As(err, &call) {
+		at = call.Service()
+	}
 	if errors.As(err, &link) {
 		if u, bad := url.Parse(link.URL); bad == nil {
 			at = u.Host
@@ -179,6 +182,8 @@ func unreachable(err error) Meaning {
 		return Meaning{Unreachable, at + " can't be reached: " + op.Err.Error(), check}
 	case errors.As(err, &resp) && resp.HTTPStatusCode() > 0:
 		return Meaning{Unreachable, fmt.Sprintf("the answer is none of AWS's: HTTP %d", resp.HTTPStatusCode()), check}
+	case errors.Is(err, context.DeadlineExceeded):
+		return Meaning{Unreachable, "no answer from " + at + " in time", check}
 	case link != nil:
 		return Meaning{Unreachable, "no answer from " + at + ": " + link.Err.Error(), check}
 	}
