@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Notes are kept in tags of the ECS service, so that whoever runs a command next knows what was done by hand. A tag's
+// Notes are kept in tags, so that whoever runs a command next knows what was done by hand: that of scale at the service,
+// that of a release at its task definition, since a deployment that fails leaves the one before it in force. A tag's
 // value holds letters, digits, spaces and + - = . _ : / @ only, at most 256 of them.
 
 // TagScale is the tag of a ScaleNote, TagRelease that of a ReleaseNote.
@@ -45,16 +46,15 @@ func ParseScaleNote(text string) (n ScaleNote, ok bool) {
 	return n, !bad && err == nil
 }
 
-// A ReleaseNote is what `deploy` or `rollback` has released. It holds as long as the service runs that revision.
+// A ReleaseNote is who has released a task definition by `deploy` or `rollback`.
 type ReleaseNote struct {
-	Verb     string // "deploy", "rollback"
-	By       string
-	At       time.Time
-	Revision string // "my-api:7"
+	Verb string // "deploy", "rollback"
+	By   string
+	At   time.Time
 }
 
 func (n ReleaseNote) String() string {
-	return fmt.Sprintf("%s to=%s at=%s by=%s", n.Verb, n.Revision, n.At.UTC().Format(time.RFC3339), shortARN(n.By))
+	return fmt.Sprintf("%s at=%s by=%s", n.Verb, n.At.UTC().Format(time.RFC3339), shortARN(n.By))
 }
 
 // ParseReleaseNote reads what String has written; ok is false for anything else.
@@ -62,7 +62,7 @@ func ParseReleaseNote(text string) (n ReleaseNote, ok bool) {
 	f := words(text)
 	verb, _, _ := strings.Cut(text, " ")
 	at, err := time.Parse(time.RFC3339, f["at"])
-	return ReleaseNote{verb, f["by"], at, f["to"]}, err == nil && f["to"] != ""
+	return ReleaseNote{verb, f["by"], at}, err == nil && (verb == "deploy" || verb == "rollback")
 }
 
 // words are the key=value pairs of a note.

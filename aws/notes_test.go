@@ -15,7 +15,7 @@ func TestNotes(t *testing.T) {
 	at := time.Date(2026, 11, 23, 17, 5, 0, 0, time.UTC)
 	who := "arn:aws:sts::123456789012:assumed-role/Deployer/" + strings.Repeat("someone@example.com", 20)
 	scale := ScaleNote{By: who, At: at, Desired: 5, Min: 2, Max: 10, OfMin: 2, OfMax: 10}
-	release := ReleaseNote{Verb: "deploy", By: who, At: at, Revision: "my-api:7"}
+	release := ReleaseNote{Verb: "deploy", By: who, At: at}
 	for _, text := range []string{scale.String(), release.String()} {
 		if len(text) > 256 || !tagValue.MatchString(text) {
 			t.Errorf("no tag value: %q", text)

@@ -46,9 +46,6 @@ func (s *TaskDef) Read(ctx context.Context) error {
 	}
 	if active(sv) {
 		id = *sv.TaskDefinition
-		if n, ok := aws.ParseReleaseNote(ecsTags(sv.Tags)[aws.TagRelease]); ok && n.Revision == short(id) {
-			s.set = &n
-		}
 	}
 	under, err := s.underWay(ctx)
 	if err != nil {
@@ -63,6 +60,9 @@ func (s *TaskDef) Read(ctx context.Context) error {
 	}
 	if err := s.own("task definition", s.family(), s.liveTags); err != nil {
 		return err
+	}
+	if n, ok := aws.ParseReleaseNote(s.liveTags[aws.TagRelease]); ok {
+		s.set = &n
 	}
 	s.ARN.Set(*s.live.TaskDefinitionArn)
 	return nil

@@ -110,14 +110,12 @@ func (d *Deployment) release(ctx context.Context) error {
 		}
 	}
 	aws.SetTaskDefinitionTag(in, aws.TagImage, d.Image.Source())
+	aws.SetTaskDefinitionTag(in, aws.TagRelease, aws.ReleaseNote{Verb: "deploy", By: d.By, At: time.Now()}.String())
 	definition, err := d.register(ctx, in)
 	if err != nil {
 		return err
 	}
-	if err := d.move(ctx, definition, d.Force); err != nil {
-		return err
-	}
-	return d.note(ctx, aws.TagRelease, aws.ReleaseNote{Verb: "deploy", By: d.By, At: time.Now(), Revision: short(definition)})
+	return d.move(ctx, definition, d.Force)
 }
 
 func (s *Service) register(ctx context.Context, in *ecs.RegisterTaskDefinitionInput) (arn string, err error) {

@@ -154,21 +154,24 @@ func (r *Rollback) halt(ctx context.Context) error {
 // back moves the service to the earlier release. A deregistered task definition can't be deployed: it is registered
 // again, with all that it had.
 func (r *Rollback) back(ctx context.Context) error {
-	definition := val(r.to.TaskDefinitionArn)
-	if r.to.Status == types.TaskDefinitionStatusInactive {
-		var err error
-		tags := r.tags
-		if len(tags) == 0 { // of what is deregistered they may be gone
-			tags = slices.DeleteFunc(slices.Clone(r.Tags), func(t types.Tag) bool { return val(t.Key) == aws.TagImage })
-		}
-		if definition, err = r.register(ctx, aws.CloneTaskDefinition(r.to, tags)); err != nil {
+	definition, note := val(r.to.TaskDefinitionArn), aws.ReleaseNote{Verb: "rollback", By: r.By, At: time.Now()}
+	if r.to.Status != types.TaskDefinitionStatusInactive {
+		if err := r.note(ctx, definition, aws.TagRelease, note); err != nil {
 			return err
 		}
+		return r.move(ctx, definition, false)
 	}
-	if err := r.move(ctx, definition, false); err != nil {
+	tags := r.tags
+	if len(tags) == 0 { // of what is deregistered they may be gone
+		tags = slices.DeleteFunc(slices.Clone(r.Tags), func(t types.Tag) bool { return val(t.Key) == aws.TagImage })
+	}
+	in := aws.CloneTaskDefinition(r.to, tags)
+	aws.SetTaskDefinitionTag(in, aws.TagRelease, note.String())
+	definition, err := r.register(ctx, in)
+	if err != nil {
 		return err
 	}
-	return r.note(ctx, aws.TagRelease, aws.ReleaseNote{Verb: "rollback", By: r.By, At: time.Now(), Revision: short(definition)})
+	return r.move(ctx, definition, false)
 }
 
 // Remove is never asked for.

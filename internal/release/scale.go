@@ -81,7 +81,7 @@ func (s *Service) Scale(ctx context.Context, w Scaling) (*Scaled, error) {
 	if w.Count != nil {
 		note.Desired = out.Desired
 	}
-	return out, s.note(ctx, aws.TagScale, note)
+	return out, s.note(ctx, val(s.Live.ServiceArn), aws.TagScale, note)
 }
 
 // resolve is the rule, without a call.

@@ -169,11 +169,9 @@ func (s *Service) Deployed() (last *aws.Deployment, ok bool) {
 	return s.follow.Last, true
 }
 
-// note writes what was done into a tag of the service.
-func (s *Service) note(ctx context.Context, tag string, text fmt.Stringer) error {
-	_, err := s.Calls.ECS.TagResource(ctx, &ecs.TagResourceInput{
-		ResourceArn: s.Live.ServiceArn, Tags: []types.Tag{{Key: &tag, Value: new(text.String())}},
-	})
+// note writes what was done into a tag.
+func (s *Service) note(ctx context.Context, arn, tag string, text fmt.Stringer) error {
+	_, err := s.Calls.ECS.TagResource(ctx, &ecs.TagResourceInput{ResourceArn: &arn, Tags: []types.Tag{{Key: &tag, Value: new(text.String())}}})
 	return err
 }
 

@@ -94,8 +94,8 @@ func (s *Service) Status(ctx context.Context) (*Status, error) {
 		Name: s.Name, Cluster: short(s.Cluster), Status: val(s.Live.Status), TaskDefinition: s.Revision(), Image: s.Image(),
 		DesiredCount: s.Live.DesiredCount, RunningCount: s.Live.RunningCount, PendingCount: s.Live.PendingCount,
 	}}
-	tags := aws.TagMap(s.Live.Tags, func(t types.Tag) (*string, *string) { return t.Key, t.Value })
-	if n, ok := aws.ParseReleaseNote(tags[aws.TagRelease]); ok && n.Revision == s.Revision() {
+	tags := tagsOf(s.Live.Tags)
+	if n, ok := aws.ParseReleaseNote(tagsOf(s.Tags)[aws.TagRelease]); ok {
 		st.Service.Release = n.Verb + " by " + n.By + " at " + n.At.Format(time.RFC3339)
 	}
 	for _, e := range s.Live.Events[:min(5, len(s.Live.Events))] {
@@ -106,6 +106,10 @@ func (s *Service) Status(ctx context.Context) (*Status, error) {
 		func() (err error) { st.Targets, err = s.targets(ctx); return err },
 		func() (err error) { st.Scaling, err = s.scaling(ctx, tags[aws.TagScale]); return err })
 	return st, err
+}
+
+func tagsOf(tags []types.Tag) map[string]string {
+	return aws.TagMap(tags, func(t types.Tag) (*string, *string) { return t.Key, t.Value })
 }
 
 // together runs independent reads at once. All of them end, and all their errors are returned.
