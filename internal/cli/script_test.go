@@ -40,11 +40,15 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			// Go builds of the sample need Go's own caches; nothing else comes from the machine.
 			e.Vars = append(e.Vars, cache...)
+			e.Values[served{}] = &served{}
 			e.Vars = append(e.Vars, witness.Env+"="+os.Getenv(witness.Env))
 			e.Vars = append(e.Vars, "SAMPLES="+sample, "AWS_EC2_METADATA_DISABLED=true", "NO_COLOR=1", "LANG=C.UTF-8")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "code": code, "zone": zone, "look": look, "nowhere": nowhere, "killed": killed, "within": within},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve": serve, "code": code, "zone": zone, "look": look, "nowhere": nowhere, "killed": killed, "within": within,
+			"fault": fault, "foreign": foreign, "breaks": breaks, "interrupt": interrupt, "closed": closed, "jsonlines": jsonLines,
+		},
 	})
 }
 
@@ -70,9 +74,9 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	box, err := sandbox.Open(sandbox.Options{})
 	ts.Check(err)
+	ts.Value(served{}).(*served).box = box
 	if len(args) > 2 {
-		service, op, _ := strings.Cut(args[0], ".")
-		box.Inject(sandbox.Fault{Service: service, Op: op, Code: args[1], Message: strings.Join(args[2:], " ")})
+		fault(ts, neg, args)
 	}
 	srv := httptest.NewUnstartedServer(box)
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // who does not trust it says so himself

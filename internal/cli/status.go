@@ -48,6 +48,11 @@ func showStatus(out ui.Stream, st *release.Status) {
 		if d.Reason != "" {
 			text += ": " + d.Reason
 		}
+		for _, more := range []string{d.Progress, d.LastFailure} {
+			if more != "" {
+				text += "\n" + more
+			}
+		}
 		facts = append(facts, ui.Fact{Name: "deployment", Value: text})
 	}
 	if r := st.Scaling; r != nil {
