@@ -334,6 +334,19 @@ func TestNeverReady(t *testing.T) {
 	}
 }
 
+// After a failure nobody waits for what is slow and what nobody awaits any more.
+func TestFailureEndsWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		never := func() (string, error) { return "pending", nil }
+		s, told := pair(t, &toy{plan: one("slow", ok), ready: never}, &toy{plan: one("y", func(context.Context) error { time.Sleep(time.Second); return errors.New("boom") })})
+		if err := s.Apply(t.Context()); err == nil || err.Error() != "b: y: boom" || time.Since(began) > 2*time.Second {
+			t.Error(err, time.Since(began), *told)
+		}
+	})
+}
+
 // Changes of one group run together, and all of them end.
 func TestGroup(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -10,6 +11,8 @@ import (
 type course struct {
 	done, ready chan struct{}
 	err, late   error
+	wait        context.Context // of its readiness
+	giveUp      context.CancelCauseFunc
 }
 
 var errSkipped = errors.New("skipped")
@@ -19,7 +22,10 @@ var errSkipped = errors.New("skipped")
 func (s *Stack) walk(ctx context.Context, after map[Step][]Step, changes func(Step) []Change, readiness bool) error {
 	courses := map[Step]*course{}
 	for _, st := range s.steps {
-		courses[st] = &course{done: make(chan struct{}), ready: make(chan struct{})}
+		c := &course{done: make(chan struct{}), ready: make(chan struct{})}
+		c.wait, c.giveUp = context.WithCancelCause(ctx)
+		defer c.giveUp(nil)
+		courses[st] = c
 	}
 	for st, c := range courses {
 		go func() {
@@ -27,15 +33,19 @@ func (s *Stack) walk(ctx context.Context, after map[Step][]Step, changes func(St
 			c.err = s.run(ctx, st, courses, after[st], changes)
 			close(c.done)
 			if c.err == nil && readiness {
-				c.late = s.ready(ctx, st)
+				c.late = s.ready(c.wait, st)
 			}
 		}()
 	}
+	for _, st := range s.steps {
+		<-courses[st].done
+	}
+	s.giveUp(courses)
 	errs := []error{nil}
 	for _, st := range s.steps {
 		<-courses[st].ready
 		for _, err := range []error{courses[st].err, courses[st].late} {
-			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
 				errs[0] = context.Cause(ctx) // stopped from outside: one error, not one a step
 			} else if !errors.Is(err, errSkipped) {
 				errs = append(errs, err)
@@ -43,6 +53,21 @@ func (s *Stack) walk(ctx context.Context, after map[Step][]Step, changes func(St
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// giveUp ends the waits for what nobody needs any more, once all that could be begun is done: those for steps whose
+// dependents have failed or were skipped. Nobody wants to be told of a failure after minutes.
+func (s *Stack) giveUp(courses map[Step]*course) {
+	hopeless := map[Step]bool{}
+	for _, st := range slices.Backward(s.steps) {
+		if !hopeless[st] && courses[st].err == nil {
+			continue
+		}
+		for _, need := range s.needs[st] {
+			hopeless[need] = true
+			courses[need].giveUp(errSkipped)
+		}
+	}
 }
 
 // run waits for the steps before st, then makes its changes, groups of them together.
@@ -126,7 +151,7 @@ func (s *Stack) ready(ctx context.Context, st Step) error {
 	})
 	if err != nil {
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-			return err
+			return context.Cause(ctx)
 		}
 		return s.failed(st, nil, wrap(st, "wait until ready", err))
 	}

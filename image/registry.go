@@ -216,3 +216,14 @@ func explainAnswer(what string, te *transport.Error, err error) error {
 	e.Err = &answer{kind, err, text}
 	return e
 }
+
+// Valid refuses a reference that can't be one; "" is none.
+func Valid(ref string) error {
+	if ref == "" {
+		return nil
+	}
+	if _, err := name.ParseReference(ref); err != nil {
+		return fmt.Errorf("%q is no image reference: REPOSITORY:TAG or REPOSITORY@sha256:DIGEST", ref)
+	}
+	return nil
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -155,24 +154,32 @@ func (s *Secrets) deletion(l *secret, after bool) deploy.Change {
 	}}
 }
 
+// FindSecret is a secret of the manifest by its id there or its name in AWS.
+func FindSecret(app *App, nameOrID string) (manifest.Secret, error) {
+	known := "none"
+	for _, m := range app.Manifest.Secrets {
+		if m.ID == nameOrID || m.Name == nameOrID {
+			return m, nil
+		}
+		known = strings.TrimPrefix(known+", "+m.ID, "none, ")
+	}
+	return manifest.Secret{}, fmt.Errorf("the manifest has no secret %s (its secrets: %s)", nameOrID, known)
+}
+
 // SetSecret gives a secret of the manifest a value, which has to be text, as tasks get it in a variable. The secret is
 // called by its id in the manifest or by its name in AWS. Before the first up it is made, and one that was to be
 // deleted is restored.
 func SetSecret(ctx context.Context, app *App, nameOrID string, value []byte) error {
-	i := slices.IndexFunc(app.Manifest.Secrets, func(m manifest.Secret) bool { return m.ID == nameOrID || m.Name == nameOrID })
+	m, err := FindSecret(app, nameOrID)
 	switch {
-	case i < 0:
-		known := "none"
-		for _, m := range app.Manifest.Secrets {
-			known = strings.TrimPrefix(known+", "+m.ID, "none, ")
-		}
-		return fmt.Errorf("the manifest has no secret %s (its secrets: %s)", nameOrID, known)
+	case err != nil:
+		return err
 	case len(value) == 0:
 		return errors.New("the value is empty, and Secrets Manager keeps no empty one")
 	case !utf8.Valid(value):
 		return errors.New("the value is no text (UTF-8), and a task gets it in a variable")
 	}
-	name := app.Manifest.Secrets[i].Name
+	name := m.Name
 	s := &Secrets{App: app}
 	found := map[string]*secret{}
 	if err := s.look(ctx, name, found); err != nil {

@@ -9,9 +9,9 @@ import (
 
 // hoist puts flags where the library finds them: it stops at the first word, ours may stand anywhere. Global flags go
 // before the command, the command's own right behind it, words last; what stands behind "--" stays as it is.
-func hoist(app *cli.App, args []string) []string {
+func hoist(app *cli.App, args []string) ([]string, error) {
 	if len(args) == 0 {
-		return args
+		return args, nil
 	}
 	head, tail := args[1:], []string(nil)
 	if i := slices.Index(head, "--"); i >= 0 {
@@ -36,9 +36,19 @@ func hoist(app *cli.App, args []string) []string {
 		}
 		level, f := owner(known, depth, arg)
 		flags[level] = append(flags[level], arg)
-		if takesValue(f, arg) && i+1 < len(head) {
-			i++
-			flags[level] = append(flags[level], head[i])
+		value, has := "x", true
+		if takesValue(f, arg) {
+			if i++; i < len(head) {
+				value = head[i]
+				flags[level] = append(flags[level], value)
+			} else {
+				has = false // it would take the command for its value
+			}
+		} else if strings.HasSuffix(arg, "=") {
+			value = ""
+		}
+		if !has || value == "" {
+			return nil, usageErrorf("%s needs a value", strings.TrimSuffix(arg, "="))
 		}
 	}
 	out := append([]string{args[0]}, flags[0]...)
@@ -48,7 +58,7 @@ func hoist(app *cli.App, args []string) []string {
 	if tail == nil && slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "-") }) {
 		out = append(out, "--") // else the library takes them for flags
 	}
-	return slices.Concat(out, words, tail)
+	return slices.Concat(out, words, tail), nil
 }
 
 // isFlag tells a flag from a word; a negative number is a word.

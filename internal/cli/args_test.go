@@ -28,9 +28,24 @@ func TestHoist(t *testing.T) {
 		"":                                       "",
 		"plan --output json --detailed-exitcode": "--output json plan --detailed-exitcode",
 	} {
-		got := strings.Join(hoist(p.app(), append([]string{"fargatectl"}, strings.Fields(in)...)), " ")
+		args, err := hoist(p.app(), append([]string{"fargatectl"}, strings.Fields(in)...))
+		if err != nil {
+			t.Error(in, err)
+		}
+		got := strings.Join(args, " ")
 		if want = strings.TrimSpace("fargatectl " + want); got != want {
 			t.Errorf("%s\n got %s\nwant %s", in, got, want)
+		}
+	}
+}
+
+// A flag whose value is missing, or empty, as an unset variable leaves it in a script, is never taken for no flag.
+func TestValueMissing(t *testing.T) {
+	t.Parallel()
+	p := &process{terminal: ui.Terminal{}}
+	for _, args := range [][]string{{"up", "--yes", "-e"}, {"plan", "--file"}, {"up", "-e", "", "--yes"}, {"up", "--image="}, {"--region", "", "up"}} {
+		if got, err := hoist(p.app(), append([]string{"fargatectl"}, args...)); err == nil || exitCode(err) != exitUsage {
+			t.Errorf("%q: %q %v", args, got, err)
 		}
 	}
 }

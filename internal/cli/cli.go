@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,6 +27,8 @@ type process struct {
 	stdin    io.Reader
 	getenv   func(string) (string, bool)
 	began    time.Time
+	written  *results
+	asked    time.Duration // how long somebody thought about a question
 
 	// Known once the global flags are read.
 	mode ui.Mode
@@ -41,12 +45,32 @@ func Main(args []string) int {
 		terminal: ui.Detect(os.Stdin, os.Stdout, os.Stderr, os.Getenv),
 		stdin:    os.Stdin, getenv: os.LookupEnv, began: time.Now(),
 	}
+	p.written = &results{to: p.terminal.Out.Writer}
+	p.terminal.Out.Writer = p.written
 	// A pipe that nobody reads is an error of the write, not the end of the program in the middle of a change.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := interruptible(context.Background())
 	defer stop()
 	app := p.app()
-	return p.report(p.run(ctx, app, hoist(app, args)))
+	args, err := hoist(app, asked(args))
+	if err == nil {
+		err = p.run(ctx, app, args)
+	}
+	return p.report(err)
+}
+
+// asked is the command that other ways to ask for it mean: help, help up, --version.
+func asked(args []string) []string {
+	if len(args) < 2 {
+		return args
+	}
+	switch args[1] {
+	case "help":
+		return append(append(args[:1:1], args[2:]...), "--help")
+	case "--version", "-v":
+		return append(args[:1:1], "version")
+	}
+	return args
 }
 
 // run runs one command. A panic, which is a bug, is an error.
@@ -76,6 +100,18 @@ func (p *process) before(c *cli.Context) (err error) {
 	}
 	p.json = c.String("output") == "json"
 	return nil
+}
+
+// results is stdout. It remembers what went wrong with writing: a result that nobody got is a failure.
+type results struct {
+	to  io.Writer
+	err error
+}
+
+func (r *results) Write(b []byte) (int, error) {
+	n, err := r.to.Write(b)
+	r.err = cmp.Or(r.err, err)
+	return n, err
 }
 
 // errInterrupted is the cause of a context that the first Ctrl-C has ended.
@@ -141,6 +177,9 @@ func setUsage(commands []*cli.Command) {
 
 func usage(c *cli.Context, err error, _ bool) error {
 	hint := "see fargatectl --help"
+	if strings.Contains(err.Error(), "-timeout") {
+		return &usageError{err, "a duration has a unit: 90s, 20m"}
+	}
 	if c.Command != nil && c.Command.Name != "" && c.Command.Name != c.App.Name {
 		hint = "see " + c.Command.HelpName + " --help"
 	}
@@ -189,6 +228,9 @@ func distance(a, b string) int {
 
 // report shows an error and returns its exit code.
 func (p *process) report(err error) int {
+	if err == nil {
+		err = p.written.err
+	}
 	if err == nil || errors.Is(err, syscall.EPIPE) { // who reads has enough
 		return exitOK
 	}

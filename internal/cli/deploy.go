@@ -70,8 +70,8 @@ func (s *session) release(list []deploy.Step, report func(time.Duration) error) 
 		return err
 	}
 	plan := stack.Plan()
-	s.sink.Plan(plan)
 	if !plan.Empty() {
+		s.sink.Plan(plan)
 		if err := s.confirm("go on?"); err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func (s *session) released(svc *release.Service, took time.Duration, joined bool
 			return fmt.Errorf("%s serves %s, but its image could not be marked to be kept: %w", svc.Name, svc.Revision(), err)
 		}
 	}
-	r := releaseResult{svc.Name, svc.Revision(), svc.Image(), status, joined, took.Round(time.Millisecond).Seconds()}
+	r := releaseResult{svc.Name, svc.Revision(), svc.Image(), status, joined, inSeconds(took)}
 	return s.result(r, func() {
 		text := svc.Name + " serves " + svc.Revision() + " (" + ui.Took(took) + ")"
 		switch {

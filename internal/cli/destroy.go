@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -60,8 +59,8 @@ func (p *process) doDestroy(c *cli.Context) error {
 	if err := s.stop(stack.Apply(s.c.Context)); err != nil {
 		return err
 	}
-	n, took := plan.Count(), time.Since(s.began)
-	return s.result(map[string]any{"deleted": n[3], "seconds": took.Round(time.Millisecond).Seconds()}, func() {
+	n, took := plan.Count(), s.took()
+	return s.result(map[string]any{"deleted": n[3], "seconds": inSeconds(took)}, func() {
 		if plan.Empty() {
 			_, _ = fmt.Fprintf(s.terminal.Out, "there is nothing of %s\n", name)
 			return
@@ -76,13 +75,11 @@ func (s *session) confirmName(name string) error {
 		return nil
 	}
 	if !s.asks() {
-		return &confirmError{"destroy needs a confirmation, and there is no terminal to ask on", "add --confirm " + name}
+		return &confirmError{"destroy wants the name of the stack typed, and there is no terminal to ask on; --yes is not enough", "add --confirm " + name}
 	}
-	yes, err := ui.Type(s.c.Context, s.stdin, s.terminal.Err, "delete all of this?", name)
-	if err == nil && !yes {
-		err = &confirmError{"not confirmed; nothing was changed", ""}
-	}
-	return err
+	return s.ask(func() (bool, error) {
+		return ui.Type(s.c.Context, s.stdin, s.terminal.Err, "delete all of this?", name)
+	})
 }
 
 // kept is what --keep names, in one flag or in several.

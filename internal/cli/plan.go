@@ -29,11 +29,15 @@ func (p *process) doPlan(c *cli.Context) error {
 		return err
 	}
 	plan := stack.Plan()
+	refused := stack.Check() // what up would refuse
+	if refused != nil && plan.Empty() {
+		return refused // "no changes" would be the opposite of the truth
+	}
 	if err := s.result(ui.PlanJSON(plan), func() { ui.PlanText(s.terminal.Out, plan) }); err != nil {
 		return err
 	}
-	if err := stack.Check(); err != nil { // what up would refuse
-		return err
+	if refused != nil {
+		return refused
 	}
 	if !plan.Empty() && c.Bool("detailed-exitcode") {
 		return &quietError{exitChanges}

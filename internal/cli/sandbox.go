@@ -45,7 +45,7 @@ func (p *process) doSandbox(c *cli.Context) error {
 	}
 	l, err := new(net.ListenConfig).Listen(c.Context, "tcp", c.String("listen"))
 	if err != nil {
-		return usageErrorf("listen: %w", err)
+		return usageErrorf("%w", err)
 	}
 	_, _ = fmt.Fprintf(p.terminal.Err, "SANDBOX at http://%s, AWS's waits %s, state in %s; Ctrl-C ends it\n  aws --endpoint-url http://%[1]s sts get-caller-identity\n",
 		l.Addr(), c.String("speed"), filepath.Join(dir, "sandbox"))

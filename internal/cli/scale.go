@@ -60,6 +60,9 @@ func parseScale(c *cli.Context) (*release.Scaling, error) {
 			*to = new(int32(n))
 		}
 	}
+	if w.Min != nil && w.Max != nil && *w.Min > *w.Max {
+		return nil, usageErrorf("--min %d is above --max %d", *w.Min, *w.Max)
+	}
 	switch c.Args().Len() {
 	case 0:
 		if w.Min == nil && w.Max == nil {

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
 
 	"github.com/fargatectl/fargatectl/steps"
 )
@@ -43,11 +45,14 @@ func (p *process) doSecretsSet(c *cli.Context) error {
 		return err
 	}
 	defer s.close()
+	name := c.Args().First()
+	if _, err := steps.FindSecret(s.app, name); err != nil {
+		return usageErrorf("%w", err) // before anybody types the value
+	}
 	value, err := p.secretValue(c.String("from-file"))
 	if err != nil {
 		return err
 	}
-	name := c.Args().First()
 	if err := steps.SetSecret(c.Context, s.app, name, value); err != nil {
 		return err
 	}
@@ -57,6 +62,7 @@ func (p *process) doSecretsSet(c *cli.Context) error {
 }
 
 // secretValue reads a value, at most 64 KiB as AWS allows, without the newline that an editor or echo puts behind it.
+// On a terminal it is one line, which is not shown.
 func (p *process) secretValue(file string) ([]byte, error) {
 	in := p.stdin
 	if file != "" && file != "-" {
@@ -66,19 +72,26 @@ func (p *process) secretValue(file string) ([]byte, error) {
 		}
 		defer func() { _ = f.Close() }()
 		in = f
-	} else if p.terminal.Asks {
-		_, _ = fmt.Fprintln(p.terminal.Err, "type the value, then Ctrl-D:")
+	} else if f, ok := p.stdin.(*os.File); ok && p.terminal.Asks {
+		_, _ = fmt.Fprint(p.terminal.Err, "the value (it is not shown): ")
+		value, err := term.ReadPassword(int(f.Fd()))
+		_, _ = fmt.Fprintln(p.terminal.Err)
+		return value, cmp.Or(err, checkValue(value))
 	}
 	value, err := io.ReadAll(io.LimitReader(in, 65537))
 	if err != nil {
 		return nil, err
 	}
 	value = bytes.TrimSuffix(bytes.TrimSuffix(value, []byte("\n")), []byte("\r"))
+	return value, checkValue(value)
+}
+
+func checkValue(value []byte) error {
 	switch {
 	case len(value) == 0:
-		return nil, usageErrorf("the value is empty")
+		return usageErrorf("the value is empty")
 	case len(value) > 65536:
-		return nil, usageErrorf("the value is longer than 65,536 bytes, the most that AWS takes")
+		return usageErrorf("the value is longer than 65,536 bytes, the most that AWS takes")
 	}
-	return value, nil
+	return nil
 }

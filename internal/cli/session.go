@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/fargatectl/fargatectl/aws"
+	"github.com/fargatectl/fargatectl/image"
 	"github.com/fargatectl/fargatectl/internal/manifest"
 	"github.com/fargatectl/fargatectl/internal/sandbox"
 	"github.com/fargatectl/fargatectl/internal/ui"
@@ -68,9 +69,14 @@ func (p *process) offline(c *cli.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := image.Valid(c.String("image")); err != nil {
+		return nil, usageErrorf("%w", err)
+	}
 	s := &session{process: p, c: c, poll: time.Second}
 	s.app = &steps.App{Manifest: m, Registry: steps.Registry{URL: c.String("registry-url")}}
-	if d := c.Duration("timeout"); d > 0 {
+	if d := c.Duration("timeout"); c.IsSet("timeout") && d <= 0 {
+		return nil, usageErrorf("--timeout %s is no time to wait: 90s, 20m", d)
+	} else if d > 0 {
 		s.c.Context, s.cancel = context.WithTimeoutCause(c.Context, d, fmt.Errorf("%w after %s", errTimeout, d))
 		p.ctx = s.c.Context
 	}
@@ -160,12 +166,28 @@ func (s *session) confirm(question string) error {
 	if !s.asks() {
 		return &confirmError{s.c.Command.Name + " needs a confirmation, and there is no terminal to ask on", "add --yes"}
 	}
-	yes, err := ui.Confirm(s.c.Context, s.stdin, s.terminal.Err, question)
-	if err == nil && !yes {
-		err = &confirmError{"not confirmed; nothing was changed", ""}
+	return s.ask(func() (bool, error) { return ui.Confirm(s.c.Context, s.stdin, s.terminal.Err, question) })
+}
+
+// ask puts a question whose answer has to be yes. The time that somebody thinks is not the command's.
+func (s *session) ask(question func() (bool, error)) error {
+	began := time.Now()
+	yes, err := question()
+	s.asked += time.Since(began)
+	switch {
+	case errors.Is(err, errInterrupted):
+		return &hinted{err, "nothing was changed"}
+	case err == nil && !yes:
+		return &confirmError{"not confirmed; nothing was changed", ""}
 	}
 	return err
 }
+
+// took is how long the command has lasted.
+func (s *session) took() time.Duration { return time.Since(s.began) - s.asked }
+
+// inSeconds is a duration for a result in JSON.
+func inSeconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
 
 // asks says whether there is somebody to ask. A stream of JSON has no room for a question.
 func (s *session) asks() bool { return s.terminal.Asks && s.mode != ui.ModeJSON }

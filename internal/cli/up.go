@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,7 +64,21 @@ func (p *process) doUp(c *cli.Context) error {
 	if err := s.stop(apply(s.c.Context)); err != nil {
 		return err
 	}
+	s.remark(stack.Plan())
 	return s.done(plan, all)
+}
+
+// remark says what the plan says besides its changes: what is left to do by hand, such as the records of a zone elsewhere,
+// must not be missed by who never looks at the plan.
+func (s *session) remark(plan deploy.Plan) {
+	if s.mode == ui.ModeJSON || s.mode == ui.ModeQuiet {
+		return
+	}
+	for _, st := range plan {
+		for _, n := range st.Notes {
+			ui.Note(s.terminal.Err, st.Step+": "+n)
+		}
+	}
 }
 
 // wanted is all steps, with the wishes of the command line.
@@ -87,7 +103,10 @@ func (s *session) read(all []deploy.Step) (*deploy.Stack, error) {
 	}
 	stack.Poll = s.poll
 	s.start()
-	return stack, stack.Read(s.c.Context)
+	if err := stack.Read(s.c.Context); err != nil {
+		return nil, cmp.Or(context.Cause(s.c.Context), err)
+	}
+	return stack, nil
 }
 
 // An upResult is what `up` says on stdout.
@@ -101,9 +120,9 @@ type upResult struct {
 }
 
 func (s *session) done(plan deploy.Plan, all []deploy.Step) error {
-	n, took := plan.Count(), time.Since(s.began)
+	n, took := plan.Count(), s.took()
 	built := buildTook(all)
-	r := upResult{steps.OutputsOf(all), n[0], n[1] + n[2], n[3], took.Round(time.Millisecond).Seconds(), built.Round(time.Millisecond).Seconds()}
+	r := upResult{steps.OutputsOf(all), n[0], n[1] + n[2], n[3], inSeconds(took), inSeconds(built)}
 	return s.result(r, func() {
 		if plan.Empty() {
 			_, _ = fmt.Fprintf(s.terminal.Out, "no changes: %s is up to date (%s)\n", s.app.Manifest.Stack(), ui.Took(took))
@@ -143,7 +162,7 @@ func (s *session) next() string {
 // again is a command line for this stack with the flags that this one was called with.
 func (s *session) again(cmd string) string {
 	words := []string{"fargatectl", cmd}
-	for _, f := range []string{"file", "env", "profile", "region", "endpoint-url"} {
+	for _, f := range []string{"file", "env", "profile", "region", "endpoint-url", "registry-url"} {
 		if s.c.IsSet(f) && s.typed(f) {
 			words = append(words, "--"+f, s.c.String(f))
 		}
