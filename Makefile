@@ -18,7 +18,7 @@ test: ## every test that needs nothing but Go
 	go test ./...
 
 race: ## the same with the race detector, in another order every time
-	go test -race -shuffle=on $(RACE)
+	go test -race -shuffle=on -timeout 20m $(RACE)
 
 lint: tools ## golangci-lint, with the rules of .golangci.yml
 	$(GOTOOLS)/golangci-lint run ./...

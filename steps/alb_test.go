@@ -335,7 +335,7 @@ func TestEdgeFails(t *testing.T) {
 		faults = append(faults, sandbox.Fault{Service: service, Cut: true}, sandbox.Fault{Service: service, Lost: true})
 	}
 	for _, fault := range faults {
-		for n := 1; ; n++ {
+		for n := 1; ; n += stride {
 			met := false
 			inWorld(t, func(t *testing.T, w *world) {
 				w.pick, w.poll = onlyEdge, 20*time.Second

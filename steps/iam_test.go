@@ -242,7 +242,7 @@ func TestIAMFails(t *testing.T) {
 	const before = `task_policies: ["arn:aws:iam::aws:policy/A"], task_statements: [{Effect: Allow, Action: "s3:*", Resource: "*"}]`
 	const after = `task_policies: ["arn:aws:iam::aws:policy/B"], permissions_boundary: "arn:aws:iam::aws:policy/P"`
 	for _, fault := range []sandbox.Fault{{Code: "AccessDenied"}, {Lost: true}, {Code: "ServiceFailure"}} {
-		for n := 1; ; n++ {
+		for n := 1; ; n += stride {
 			failed := false
 			inWorld(t, func(t *testing.T, w *world) {
 				w.pick = onlyIAM

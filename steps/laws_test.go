@@ -230,7 +230,7 @@ func TestCrashAnywhere(t *testing.T) {
 		t.Run(j.name, func(t *testing.T) {
 			t.Parallel()
 			want, _ := crash(t, j, 0, false)
-			for n := 1; ; n++ {
+			for n := 1; ; n += stride {
 				died := false
 				for _, lost := range []bool{false, true} {
 					var got string

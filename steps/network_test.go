@@ -215,7 +215,7 @@ func TestNetwork(t *testing.T) {
 func (w *world) sweep(t *testing.T, before func(*world), run func(*world) *run, then func(*world)) {
 	t.Helper()
 	for _, fault := range []sandbox.Fault{{Lost: true}, {Code: "UnauthorizedOperation"}} {
-		for n := 1; n < 200; n++ {
+		for n := 1; n < 200; n += stride {
 			met := false
 			inWorld(t, func(t *testing.T, inner *world) {
 				inner.pick, inner.poll = w.pick, 15*time.Second

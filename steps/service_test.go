@@ -314,7 +314,7 @@ func TestServiceRenamed(t *testing.T) {
 // A call that fails, or whose answer is lost, leaves nothing that the next run does not bring to the same end.
 func TestServiceCrashes(t *testing.T) {
 	for _, lost := range []bool{false, true} {
-		for n := 1; ; n++ {
+		for n := 1; ; n += stride {
 			more := false
 			name := map[bool]string{false: "before", true: "after"}[lost]
 			t.Run(name, func(t *testing.T) {

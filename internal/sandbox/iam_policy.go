@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -58,7 +59,22 @@ func malformed(format string, args ...any) error {
 	return fail("MalformedPolicyDocument", format, args...)
 }
 
+// parsed are the policies that were read before, by their text: every start of a task looks at several.
+var parsed sync.Map
+
+// parsePolicy reads a policy, which nobody may change.
 func parsePolicy(doc string) (*policy, error) {
+	if p, ok := parsed.Load(doc); ok {
+		return p.(*policy), nil
+	}
+	p, err := readPolicy(doc)
+	if err == nil {
+		parsed.Store(doc, p)
+	}
+	return p, err
+}
+
+func readPolicy(doc string) (*policy, error) {
 	p := &policy{}
 	if !json.Valid([]byte(doc)) {
 		return nil, malformed("This policy contains invalid Json")
