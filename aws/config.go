@@ -122,7 +122,7 @@ type CredentialsError struct{ Err error }
 
 func (e *CredentialsError) Error() string {
 	if expired(e.Err) {
-		return "the AWS SSO session has expired"
+		return noSession
 	}
 	return "no AWS credentials"
 }

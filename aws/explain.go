@@ -91,7 +91,7 @@ func Explain(err error) Meaning {
 	case errors.Is(err, ErrNoRegion):
 		return Meaning{Hint: "name one: --region us-east-1, AWS_REGION, or region: in the manifest"}
 	case expired(err):
-		return Meaning{Credentials, "the AWS SSO session has expired", "run: aws sso login"}
+		return Meaning{Credentials, noSession, "run: aws sso login"}
 	case strings.Contains(err.Error(), "get credentials: "): // the SDK has no type for it
 		return Meaning{Credentials, "the AWS credentials can't be renewed", "run aws sso login, or get new credentials, and run the same command again"}
 	}
@@ -105,11 +105,15 @@ func Explain(err error) Meaning {
 	return unreachable(err)
 }
 
-// expired says whether an SSO session is over: its token can't be renewed without the person.
+// noSession is what is said of an SSO session that is over, or was never begun.
+const noSession = "the AWS SSO session has expired, or there is none"
+
+// expired says whether an SSO session is over: its token can't be renewed without the person. For the token of a profile
+// with an sso-session that is expired, or not there, the SDK has no type.
 func expired(err error) bool {
 	var token *ssocreds.InvalidTokenError
 	return errors.As(err, &token) || Is(err, "InvalidGrantException", "UnauthorizedException") ||
-		err != nil && strings.Contains(err.Error(), "SSO session has expired")
+		err != nil && (strings.Contains(err.Error(), "SSO session has expired") || strings.Contains(err.Error(), "cached SSO token"))
 }
 
 // action finds the action and the resource in the sentence of an access error: "User: … is not authorized to perform:

@@ -21,7 +21,7 @@ func is[E error](err error) bool {
 // deployment does: well, rolled back, or not restored. What has failed never ends well before its cause is gone.
 func TestAgain(t *testing.T) {
 	t.Parallel()
-	rnd := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // the same moments every time
+	rnd := rand.New(rand.NewPCG(3, 4)) // the same moments every time
 	for _, c := range []struct {
 		name     string
 		from, to resources

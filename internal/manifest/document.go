@@ -21,7 +21,7 @@ type document struct {
 	Region string `yaml:"region" is:"region"`
 	// The account that this manifest is for: in any other nothing is done.
 	Account string `yaml:"account" is:"account"`
-	// Tags on everything, tasks included.
+	// Tags on everything, tasks included. One that is taken out stays on what has it: nobody knows whose it is.
 	Tags map[string]string `yaml:"tags" keys:"tag_key" is:"tag_value"`
 	// What differs from the defaults. A resource that is not listed takes its defaults.
 	Resources []resource `yaml:"resources" as:"later"`
