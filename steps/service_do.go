@@ -155,6 +155,9 @@ func (s *Service) update(ctx context.Context) error {
 	if differs("capacity") { // an empty list is the launch type; AWS wants a new deployment to be forced with it
 		in.CapacityProviderStrategy, in.ForceNewDeployment = notNil(s.strategy()), true
 	}
+	if differs("execute command") && want.EnableExecuteCommand { // tasks that run already have no agent for it
+		in.ForceNewDeployment = true
+	}
 	return s.send(ctx, in)
 }
 

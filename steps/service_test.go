@@ -117,7 +117,7 @@ func TestServiceChanges(t *testing.T) {
 			{"enable_execute_command: true", []string{
 				"minimum healthy percent: 50 -> 100", "maximum percent: 100 -> 200", "circuit breaker: false -> true",
 				"availability zone rebalancing: DISABLED -> ENABLED", "execute command: false -> true",
-			}, false},
+			}, true},
 			{"capacity_providers: { FARGATE: 1, FARGATE_SPOT: 3 }", []string{"capacity: FARGATE -> FARGATE 1, FARGATE_SPOT 3", "execute command: true -> false"}, true},
 			{"", []string{"capacity: FARGATE 1, FARGATE_SPOT 3 -> FARGATE"}, true},
 			{"container_port: 8081", []string{"task definition: app:1 -> (known after apply)", "container port: app:8080 -> app:8081"}, true},
