@@ -76,7 +76,7 @@ func (r resources) domain() bool { return strings.Contains(r["lb"], "domain:") }
 // nothing, and destroy leaves what was there before.
 func TestPairs(t *testing.T) {
 	t.Parallel()
-	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same pairs every time
+	rnd := rand.New(rand.NewPCG(1, 2)) // the same pairs every time
 	for i := range max(2, 12/stride) {
 		a := drawn(rnd, false)
 		b := drawn(rnd, a.domain())
