@@ -35,8 +35,8 @@ type process struct {
 	sink ui.Sink
 	json bool // --output json
 
-	ctx    context.Context // of the command, with its timeout
-	causes bool            // a failure is a result of the command, too
+	ended  func() error // why the command's context has ended: Ctrl-C, its timeout
+	causes bool         // a failure is a result of the command, too
 }
 
 // Main runs one command and returns the exit code.
@@ -75,14 +75,14 @@ func asked(args []string) []string {
 
 // run runs one command. A panic, which is a bug, is an error.
 func (p *process) run(ctx context.Context, app *cli.App, args []string) (err error) {
-	p.ctx = ctx
+	p.ended = func() error { return context.Cause(ctx) }
 	defer func() {
 		if v := recover(); v != nil {
 			err = &deploy.Bug{Value: v, Stack: debug.Stack()}
 		}
 	}()
 	if err = app.RunContext(ctx, args); errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		if why := context.Cause(p.ctx); errors.Is(why, errInterrupted) || errors.Is(why, errTimeout) {
+		if why := p.ended(); errors.Is(why, errInterrupted) || errors.Is(why, errTimeout) {
 			return why // a call that was under way says no more than that
 		}
 	}

@@ -53,10 +53,10 @@ func (s *session) deploymentSteps(d *release.Deployment) []deploy.Step {
 		d.Image = live
 		return []deploy.Step{live, d}
 	}
-	ecr := &steps.ECR{App: s.app}
-	image := &steps.Image{App: s.app, ECR: ecr, Fresh: s.app.Options.Image != ""}
+	s.ecr = &steps.ECR{App: s.app}
+	image := &steps.Image{App: s.app, ECR: s.ecr, Fresh: s.app.Options.Image != ""}
 	d.Image = image
-	return []deploy.Step{ecr, image, d}
+	return []deploy.Step{s.ecr, image, d}
 }
 
 // release reads, shows, asks and does what a few steps of the daily verbs have to do, and reports the end of it.
@@ -97,12 +97,12 @@ func (s *session) released(svc *release.Service, took time.Duration, joined bool
 	if err := svc.Read(s.c.Context); err != nil {
 		return err
 	}
-	last, any := svc.Deployed()
+	last, deployed := svc.Deployed()
 	status := "NO_CHANGE"
 	switch {
 	case last != nil:
 		status = string(last.Status)
-	case any:
+	case deployed:
 		status = "ACCEPTED"
 	}
 	if status == string(types.ServiceDeploymentStatusSuccessful) {
@@ -114,7 +114,7 @@ func (s *session) released(svc *release.Service, took time.Duration, joined bool
 	return s.result(r, func() {
 		text := svc.Name + " serves " + svc.Revision() + " (" + ui.Took(took) + ")"
 		switch {
-		case !any:
+		case !deployed:
 			text = "no changes: " + svc.Name + " runs this image already"
 		case last == nil:
 			text = svc.Name + " is being deployed: " + s.again("status") + " shows how it goes"
@@ -128,8 +128,12 @@ func (s *session) released(svc *release.Service, took time.Duration, joined bool
 
 // keep marks the image of a release, if it is in the stack's repository, so that the lifecycle policy keeps it.
 func (s *session) keep(svc *release.Service) error {
+	name := s.app.Manifest.Repository.Name
+	if s.ecr != nil { // it may have an older name
+		name, _ = s.ecr.Repository.Known()
+	}
 	repository, digest, ok := strings.Cut(svc.Image(), "@")
-	if name := s.app.Manifest.Repository.Name; ok && strings.HasSuffix(repository, "/"+name) && strings.HasPrefix(repository, s.app.Account+".") {
+	if ok && name != "" && strings.HasSuffix(repository, "/"+name) && strings.HasPrefix(repository, s.app.Account+".") {
 		return aws.KeepLive(s.c.Context, s.app.AWS, name, digest, svc.Definition.Revision)
 	}
 	return nil

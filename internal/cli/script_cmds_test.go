@@ -53,8 +53,12 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // breaks has the tasks of the next revisions of a family exit with code 3 after a word that no terminal should see:
-// "breaks FAMILY".
-func breaks(ts *testscript.TestScript, _ bool, args []string) {
+// "breaks FAMILY"; "! breaks FAMILY" mends it.
+func breaks(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Check(boxOf(ts).Do(func(st *sandbox.State) { st.Regions["us-east-1"].ECS.Mend(args[0]) }))
+		return
+	}
 	ts.Check(boxOf(ts).Do(func(st *sandbox.State) {
 		st.Regions["us-east-1"].ECS.Break(args[0], sandbox.Failure{
 			StopCode: ecstypes.TaskStopCodeEssentialContainerExited, StoppedReason: "Essential container in task exited", ExitCode: new(int32(3)),

@@ -32,7 +32,8 @@ type session struct {
 	app    *steps.App
 	poll   time.Duration // between two looks at what is awaited
 	who    aws.Identity
-	notes  []string // said before anything else
+	ecr    *steps.ECR // of a deploy that looks for its image
+	notes  []string   // said before anything else
 	cancel context.CancelFunc
 }
 
@@ -77,8 +78,8 @@ func (p *process) offline(c *cli.Context) (*session, error) {
 	if d := c.Duration("timeout"); c.IsSet("timeout") && d <= 0 {
 		return nil, usageErrorf("--timeout %s is no time to wait: 90s, 20m", d)
 	} else if d > 0 {
-		s.c.Context, s.cancel = context.WithTimeoutCause(c.Context, d, fmt.Errorf("%w after %s", errTimeout, d))
-		p.ctx = s.c.Context
+		ctx, cancel := context.WithTimeoutCause(c.Context, d, fmt.Errorf("%w after %s", errTimeout, d))
+		s.c.Context, s.cancel, p.ended = ctx, cancel, func() error { return context.Cause(ctx) }
 	}
 	return s, nil
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,12 +49,8 @@ func showStatus(out ui.Stream, st *release.Status) {
 		if d.Reason != "" {
 			text += ": " + d.Reason
 		}
-		for _, more := range []string{d.Progress, d.LastFailure} {
-			if more != "" {
-				text += "\n" + more
-			}
-		}
-		facts = append(facts, ui.Fact{Name: "deployment", Value: text})
+		lines := slices.DeleteFunc([]string{text, d.Progress, d.LastFailure}, func(l string) bool { return l == "" })
+		facts = append(facts, ui.Fact{Name: "deployment", Value: strings.Join(lines, "\n")})
 	}
 	if r := st.Scaling; r != nil {
 		text := fmt.Sprintf("%d to %d tasks", r.MinCapacity, r.MaxCapacity)

@@ -61,6 +61,14 @@ func TestStatus(t *testing.T) {
 		if st = w.status(); st.Service.DesiredCount != 0 || st.Service.RunningCount != 0 || len(st.Tasks)+len(st.Targets) != 0 || !strings.HasPrefix(st.Scaling.Note, "scale by user/me at ") {
 			t.Errorf("scaled to 0: %+v %+v", st.Service, st.Scaling)
 		}
+		if _, err := w.calls().Scaling.RegisterScalableTarget(t.Context(), &applicationautoscaling.RegisterScalableTargetInput{
+			ServiceNamespace: scaling.ServiceNamespaceEcs, ScalableDimension: scaling.ScalableDimensionECSServiceDesiredCount, ResourceId: new("service/app-cluster/app"), MaxCapacity: new(int32(9)),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if st = w.status(); *st.Scaling != (release.ScalingStatus{MaxCapacity: 9}) {
+			t.Errorf("somebody else's range: %+v", st.Scaling)
+		}
 		if _, err := w.deploy(t.Context(), first); err != nil || w.runs() == "app:2" { // with no task to run
 			t.Error(err, w.runs())
 		}
