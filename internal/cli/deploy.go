@@ -70,8 +70,10 @@ func (s *session) release(list []deploy.Step, report func(time.Duration) error) 
 		return err
 	}
 	plan := stack.Plan()
-	if !plan.Empty() {
+	if len(plan) > 0 { // that a deployment is joined is a note
 		s.sink.Plan(plan)
+	}
+	if !plan.Empty() {
 		if err := s.confirm("go on?"); err != nil {
 			return err
 		}
