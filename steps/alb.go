@@ -38,6 +38,7 @@ type ALB struct {
 	tg         *targetGroup                 // the one that is wanted
 	old        []*targetGroup               // of ours, replaced
 	taken      []string                     // names of target groups
+	vpc        string                       // that target groups are to be of; "" is one to be made
 	liveTags   map[string]map[string]string // by ARN
 }
 
@@ -54,6 +55,9 @@ func (s *ALB) Read(ctx context.Context) error {
 		return err
 	}, func() (err error) {
 		groups, err = s.targetGroups(ctx)
+		return err
+	}, func() (err error) {
+		s.vpc, err = s.liveVPC(ctx)
 		return err
 	})
 	if err != nil {

@@ -70,12 +70,12 @@ func (s *ALB) targetGroup(ctx context.Context, g types.TargetGroup) (*targetGrou
 // fits says whether a group can be brought to what is wanted: protocol, version, kind and VPC never change. Its port
 // may be any, since ECS registers every task with its own.
 func (s *ALB) fits(g *targetGroup) bool {
-	vpc, known := s.VPC.ID.Known()
+	vpc := s.vpc
 	if s.lb != nil && !s.failed() {
-		vpc, known = *s.lb.VpcId, true
+		vpc = *s.lb.VpcId
 	}
 	return g.Protocol == types.ProtocolEnumHttp && (g.ProtocolVersion == nil || *g.ProtocolVersion == "HTTP1") && g.TargetType == types.TargetTypeEnumIp &&
-		(!known || vpc == val(g.VpcId))
+		vpc == val(g.VpcId)
 }
 
 // choose takes the group that fits, of two the one that gets requests; the others are replaced.

@@ -272,6 +272,32 @@ func TestALBReplacesGroup(t *testing.T) {
 	})
 }
 
+// Without a balancer a group must be of the VPC that everything stands in.
+func TestALBGroupElsewhere(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		w.pick = onlyEdge
+		yaml := albWith("internal: false")
+		w.settled(yaml)
+		lb := ok(w.elb().DescribeLoadBalancers(t.Context(), &elb.DescribeLoadBalancersInput{})).LoadBalancers[0]
+		ok(w.elb().DeleteLoadBalancer(t.Context(), &elb.DeleteLoadBalancerInput{LoadBalancerArn: lb.LoadBalancerArn}))
+		time.Sleep(5 * time.Minute)
+		if got := changes(w.plan(yaml)); strings.Contains(got, "target group") {
+			t.Errorf("the group is there, and is of our VPC:\n%s", got)
+		}
+		if err := w.Do(func(st *sandbox.State) {
+			for _, g := range st.Regions["us-east-1"].ELB.Groups {
+				g.VpcId = new("vpc-0123456789abcdef0")
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if got := changes(w.plan(yaml)); !strings.Contains(got, "+ alb: target group app-tg-2") {
+			t.Errorf("a group of another VPC is used:\n%s", got)
+		}
+	})
+}
+
 // What was made a moment ago is not known everywhere at once.
 func TestALBLags(t *testing.T) {
 	t.Parallel()

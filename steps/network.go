@@ -15,6 +15,7 @@ import (
 
 // network is what several steps read of EC2, each of it once.
 type network struct {
+	vpcs      once[[]types.Vpc]
 	zones     once[[]types.AvailabilityZone]
 	subnets   once[[]types.Subnet]
 	nats      once[[]types.NatGateway]

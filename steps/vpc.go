@@ -77,9 +77,9 @@ func (s *VPC) Read(ctx context.Context) error {
 	)
 }
 
-func (s *VPC) list(ctx context.Context, filters []types.Filter) ([]types.Vpc, error) {
+func (a *App) listVPCs(ctx context.Context, filters []types.Filter) ([]types.Vpc, error) {
 	return pages(func(token *string) ([]types.Vpc, *string, error) {
-		out, err := s.AWS.EC2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{Filters: filters, NextToken: token}, patient)
+		out, err := a.AWS.EC2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{Filters: filters, NextToken: token}, patient)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -87,18 +87,35 @@ func (s *VPC) list(ctx context.Context, filters []types.Filter) ([]types.Vpc, er
 	})
 }
 
-func (s *VPC) readOurs(ctx context.Context) error {
-	list, err := s.list(ctx, s.our())
-	if err != nil {
-		return err
-	}
-	found, err := byWord("VPC", list, func(v *types.Vpc) string { return *v.VpcId }, func(v *types.Vpc) []types.Tag { return v.Tags })
-	s.live = found["vpc"]
+func (s *VPC) readOurs(ctx context.Context) (err error) {
+	s.live, err = s.ourVPC(ctx)
 	return err
 }
 
+// ourVPC is the one that is ours, nil without one.
+func (a *App) ourVPC(ctx context.Context) (*types.Vpc, error) {
+	list, err := a.network.vpcs.get(func() ([]types.Vpc, error) { return a.listVPCs(ctx, a.our()) })
+	if err != nil {
+		return nil, err
+	}
+	found, err := byWord("VPC", list, func(v *types.Vpc) string { return *v.VpcId }, func(v *types.Vpc) []types.Tag { return v.Tags })
+	return found["vpc"], err
+}
+
+// liveVPC is the id of the VPC that everything stands in, "" for one that is to be made.
+func (a *App) liveVPC(ctx context.Context) (string, error) {
+	if a.Manifest.VPC.ID != "" {
+		return a.Manifest.VPC.ID, nil
+	}
+	v, err := a.ourVPC(ctx)
+	if v == nil {
+		return "", err
+	}
+	return *v.VpcId, err
+}
+
 func (s *VPC) readGiven(ctx context.Context) error {
-	list, err := s.list(ctx, []types.Filter{{Name: new("vpc-id"), Values: []string{s.Manifest.VPC.ID}}})
+	list, err := s.listVPCs(ctx, []types.Filter{{Name: new("vpc-id"), Values: []string{s.Manifest.VPC.ID}}})
 	s.given = first(list)
 	return err
 }
