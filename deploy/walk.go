@@ -24,16 +24,20 @@ func (s *Stack) walk(ctx context.Context, after map[Step][]Step, changes func(St
 	for _, st := range s.steps {
 		c := &course{done: make(chan struct{}), ready: make(chan struct{})}
 		c.wait, c.giveUp = context.WithCancelCause(ctx)
-		defer c.giveUp(nil)
 		courses[st] = c
 	}
+	defer func() {
+		for _, c := range courses {
+			c.giveUp(nil)
+		}
+	}()
 	for st, c := range courses {
 		go func() {
 			defer close(c.ready)
 			c.err = s.run(ctx, st, courses, after[st], changes)
 			close(c.done)
 			if c.err == nil && readiness {
-				c.late = s.ready(c.wait, st)
+				c.late = s.ready(c.wait, st) //nolint:contextcheck // its own end of ctx: see giveUp
 			}
 		}()
 	}

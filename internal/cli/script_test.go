@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net/http/httptest"
@@ -37,6 +38,12 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "../../testdata/script",
 		UpdateScripts: *update,
+		Condition: func(cond string) (bool, error) {
+			if cond != "race" {
+				return false, fmt.Errorf("unknown condition %s", cond)
+			}
+			return raced, nil
+		},
 		Setup: func(e *testscript.Env) error {
 			// Go builds of the sample need Go's own caches; nothing else comes from the machine.
 			e.Vars = append(e.Vars, cache...)
