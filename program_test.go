@@ -12,7 +12,7 @@ import (
 func TestProgram(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "fargatectl")
-	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "urfave_cli_no_docs", "-ldflags", "-s -w", "-o", binary, ".")
+	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "urfave_cli_no_docs", "-ldflags", "-s -w", "-gcflags=github.com/aws/...=-l", "-o", binary, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -68,6 +68,9 @@ func untagged(ref string) string {
 // deployed is the image of the task definition that runs, or else is the newest, if it was made for the same reference.
 func (s *Image) deployed(ctx context.Context) (string, error) {
 	definition := s.Manifest.Stack()
+	if definition == "" { // a service of somebody else's
+		return "", nil
+	}
 	sv, err := s.liveService(ctx)
 	if err != nil {
 		return "", err

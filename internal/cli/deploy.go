@@ -19,7 +19,7 @@ import (
 func (p *process) deploy() *cli.Command {
 	return &cli.Command{
 		Name: "deploy", Category: "release", Usage: "release a new image: its task definition and the service, and nothing else",
-		Flags: append(imageFlags(), waitFlag(), timeoutFlag()), Action: p.doDeploy,
+		Flags: slices.Concat(imageFlags(), []cli.Flag{waitFlag(), timeoutFlag()}, serviceFlags()), Action: p.doDeploy,
 	}
 }
 
@@ -29,6 +29,9 @@ func (p *process) doDeploy(c *cli.Context) error {
 		return err
 	}
 	defer s.close()
+	if s.named && c.String("image") == "" && !c.Bool("force-new-deployment") {
+		return usageErrorf("of a service that --service names there is nothing to build: give --image REF or --force-new-deployment")
+	}
 	s.wanted() // the command line's wishes
 	d := &release.Deployment{Service: s.service(), Force: c.Bool("force-new-deployment"), By: s.who.ARN, Wait: c.String("wait")}
 	return s.release(s.deploymentSteps(d), func(took time.Duration) error { return s.released(d.Service, took, d.Joined()) })
@@ -56,6 +59,10 @@ func (s *session) deploymentSteps(d *release.Deployment) []deploy.Step {
 	s.ecr = &steps.ECR{App: s.app}
 	image := &steps.Image{App: s.app, ECR: s.ecr, Fresh: s.app.Options.Image != ""}
 	d.Image = image
+	if s.named {
+		s.ecr = nil
+		return []deploy.Step{image, d}
+	}
 	return []deploy.Step{s.ecr, image, d}
 }
 
@@ -130,6 +137,9 @@ func (s *session) released(svc *release.Service, took time.Duration, joined bool
 
 // keep marks the image of a release, if it is in the stack's repository, so that the lifecycle policy keeps it.
 func (s *session) keep(svc *release.Service) error {
+	if s.named {
+		return nil
+	}
 	name := s.app.Manifest.Repository.Name
 	if s.ecr != nil { // it may have an older name
 		name, _ = s.ecr.Repository.Known()
@@ -139,10 +149,4 @@ func (s *session) keep(svc *release.Service) error {
 		return aws.KeepLive(s.c.Context, s.app.AWS, name, digest, svc.Definition.Revision)
 	}
 	return nil
-}
-
-// service is the stack's, not yet read; it is found under an older name, too.
-func (s *session) service() *release.Service {
-	m := s.app.Manifest
-	return &release.Service{Calls: s.app.AWS, Cluster: m.Cluster.Name, Name: m.Service.Name, Find: s.app.LiveService}
 }

@@ -12,7 +12,7 @@ import (
 func (p *process) rollback() *cli.Command {
 	return &cli.Command{
 		Name: "rollback", Category: "release", Usage: "go back to the newest release before this one that succeeded; migrations of data are not undone",
-		Flags: []cli.Flag{waitFlag(), timeoutFlag()}, Action: p.doRollback,
+		Flags: append([]cli.Flag{waitFlag(), timeoutFlag()}, serviceFlags()...), Action: p.doRollback,
 	}
 }
 

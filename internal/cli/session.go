@@ -16,7 +16,6 @@ import (
 
 	"github.com/fargatectl/fargatectl/aws"
 	"github.com/fargatectl/fargatectl/image"
-	"github.com/fargatectl/fargatectl/internal/manifest"
 	"github.com/fargatectl/fargatectl/internal/sandbox"
 	"github.com/fargatectl/fargatectl/internal/ui"
 	"github.com/fargatectl/fargatectl/steps"
@@ -30,6 +29,7 @@ type session struct {
 	*process
 	c      *cli.Context
 	app    *steps.App
+	named  bool          // the command line names the service: there is no manifest
 	poll   time.Duration // between two looks at what is awaited
 	who    aws.Identity
 	ecr    *steps.ECR // of a deploy that looks for its image
@@ -66,14 +66,14 @@ func (p *process) open(c *cli.Context) (*session, error) {
 
 // offline is a session without an account: what the flags and the manifest say.
 func (p *process) offline(c *cli.Context) (*session, error) {
-	m, err := manifest.Load(c.String("file"), manifest.Options{Env: c.String("env"), Domain: c.String("domain"), Getenv: p.getenv})
+	s := &session{process: p, c: c, poll: time.Second}
+	m, err := s.describe()
 	if err != nil {
 		return nil, err
 	}
 	if err := image.Valid(c.String("image")); err != nil {
 		return nil, usageErrorf("%w", err)
 	}
-	s := &session{process: p, c: c, poll: time.Second}
 	s.app = &steps.App{Manifest: m, Registry: steps.Registry{URL: c.String("registry-url")}}
 	if d := c.Duration("timeout"); c.IsSet("timeout") && d <= 0 {
 		return nil, usageErrorf("--timeout %s is no time to wait: 90s, 20m", d)
@@ -148,7 +148,7 @@ func hidden(dir string) error {
 // start tells where the command works.
 func (s *session) start() {
 	s.sink.Start(ui.Run{
-		Version: version().Version, Command: s.c.Command.Name, Stack: s.app.Manifest.Stack(),
+		Version: version().Version, Command: s.c.Command.Name, Stack: s.subject(),
 		Account: s.app.Account, Region: s.app.Region, Note: strings.Join(s.notes, "; "),
 	})
 }

@@ -15,6 +15,7 @@ import (
 func (p *process) status() *cli.Command {
 	return &cli.Command{
 		Name: "status", Category: "observe", Usage: "show the service, its deployment, tasks and targets",
+		Flags: serviceFlags(),
 		Action: func(c *cli.Context) error {
 			if err := noWords(c); err != nil {
 				return err

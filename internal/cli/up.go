@@ -162,7 +162,7 @@ func (s *session) next() string {
 // again is a command line for this stack with the flags that this one was called with.
 func (s *session) again(cmd string) string {
 	words := []string{"fargatectl", cmd}
-	for _, f := range []string{"file", "env", "profile", "region", "endpoint-url", "registry-url"} {
+	for _, f := range []string{"file", "env", "profile", "region", "endpoint-url", "registry-url", "cluster", "service"} {
 		if s.c.IsSet(f) && s.typed(f) {
 			words = append(words, "--"+f, s.c.String(f))
 		}

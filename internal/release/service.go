@@ -22,7 +22,8 @@ type Service struct {
 	Calls         *aws.Calls
 	Cluster, Name string
 	// Find is how the live service is found the first time, nil by cluster and name. It returns nil when there is none.
-	Find func(context.Context) (*types.Service, error)
+	Find    func(context.Context) (*types.Service, error)
+	Foreign bool // somebody else's: nothing of ours is written to it, no tag and no note
 
 	Live       *types.Service
 	Definition *types.TaskDefinition
@@ -32,14 +33,22 @@ type Service struct {
 }
 
 // A MissingError is a service that is not there.
-type MissingError struct{ Cluster, Service string }
+type MissingError struct {
+	Cluster, Service string
+	Foreign          bool // somebody else's
+}
 
 func (e *MissingError) Error() string {
 	return fmt.Sprintf("there is no service %s in cluster %s", e.Service, e.Cluster)
 }
 
-// Hint says how it is made.
-func (e *MissingError) Hint() string { return "fargatectl up makes it" }
+// Hint says how it is made, or where to look for its name.
+func (e *MissingError) Hint() string {
+	if e.Foreign {
+		return "aws ecs list-clusters and aws ecs list-services --cluster " + e.Cluster + " show what there is"
+	}
+	return "fargatectl up makes it"
+}
 
 // Read finds the service and its task definition, in two requests.
 func (s *Service) Read(ctx context.Context) error {
@@ -48,7 +57,7 @@ func (s *Service) Read(ctx context.Context) error {
 		return err
 	}
 	if live == nil || val(live.Status) != "ACTIVE" {
-		return &MissingError{short(s.Cluster), s.Name}
+		return &MissingError{short(s.Cluster), s.Name, s.Foreign}
 	}
 	s.Live = live
 	s.Cluster, s.Name = val(s.Live.ClusterArn), val(s.Live.ServiceName)
