@@ -33,21 +33,17 @@ func (s *Keep) Plan() []deploy.Change {
 	if !ours || !s.Options.Awaited() { // then nobody knows yet whether it serves
 		return nil
 	}
-	from, to := "none", "(known after apply)"
+	tag := deploy.Change{Op: deploy.Create, What: "tag that keeps the released image", Await: []deploy.Slow{s.Rollout}, Do: s.tag}
 	if revision, known := s.revision(); known {
-		to = aws.LiveTag(revision)
-		live := s.Image.ECR.images[to]
-		if digest != "" && live == digest {
+		switch name := aws.LiveTag(revision); s.Image.ECR.images[name] {
+		case "":
+		case digest:
 			return nil
-		}
-		if live != "" {
-			from = to + " on another image"
+		default:
+			tag.Why = name + " is on another image"
 		}
 	}
-	return []deploy.Change{{
-		Op: deploy.Create, What: "tag of the released image", Diff: []deploy.Field{{Name: "tag", From: from, To: to}},
-		Await: []deploy.Slow{s.Rollout}, Do: s.tag,
-	}}
+	return []deploy.Change{tag}
 }
 
 // digest is the release's image in our repository, "" for one that is still to be built. An image of others is not ours.

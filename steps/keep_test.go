@@ -37,7 +37,7 @@ func TestKeep(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.pick, w.dir, w.opts.Offline = All, dir, true
 		m := serviceOf("")
-		if p := w.plan(m); !strings.HasSuffix(p, "+ keep: tag of the released image\n    tag: none -> (known after apply)\n") {
+		if p := w.plan(m); !strings.HasSuffix(p, "+ keep: tag that keeps the released image\n") {
 			t.Error(p)
 		}
 		first := w.settled(m)
