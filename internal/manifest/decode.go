@@ -152,16 +152,23 @@ func (d *decoder) structure(n *yaml.Node, path []string, what string, v reflect.
 
 // unknown reports a key that what doesn't have, with the nearest that it has or the type that does have it.
 func (d *decoder) unknown(key *yaml.Node, what string, known []string) {
-	hint := suggest(key.Value, known)
-	if hint == "" {
-		for _, k := range kinds {
-			if slices.Contains(keysOf(k.typ()), key.Value) {
-				hint = fmt.Sprintf("%s is a key in the config of %s", key.Value, k.word)
-				break
+	hint := cmp.Or(suggest(key.Value, known), elsewhere(what, key.Value))
+	d.errorf(key, cmp.Or(hint, "its keys are "+list(known, "and")), "%s has no key %q", what, shorten(key.Value))
+}
+
+// elsewhere says which other type has a key, in an object of the same name if there is one. "" when none has.
+func elsewhere(what, key string) (hint string) {
+	for _, k := range kinds {
+		if slices.Contains(keysOf(k.typ()), key) && hint == "" {
+			hint = fmt.Sprintf("%s is a key in the config of %s", key, k.word)
+		}
+		if f, ok := find(fieldsOf(k.typ()), what); ok && f.as == "" {
+			if of := k.typ().Field(f.index).Type; of.Kind() == reflect.Struct && slices.Contains(keysOf(of), key) {
+				return fmt.Sprintf("the %s of %s has %s", what, k.word, key)
 			}
 		}
 	}
-	d.errorf(key, cmp.Or(hint, "its keys are "+list(known, "and")), "%s has no key %q", what, shorten(key.Value))
+	return hint
 }
 
 // value decodes n into v by the rules of f.

@@ -72,7 +72,7 @@ type Service struct {
 	// CPU units of a task, 1024 a vCPU. When only memory is given: the least that takes it.
 	CPU int32 `yaml:"cpu" default:"256" enum:"256,512,1024,2048,4096,8192,16384,32768"`
 	// Memory of a task in MiB, in a pair with cpu that Fargate has. When only cpu is given: the least that goes with it.
-	Memory int32 `yaml:"memory" default:"512" min:"512" max:"249856"`
+	Memory int32 `yaml:"memory" default:"512" min:"1" max:"249856"`
 	// The processor of tasks and image.
 	Architecture string `yaml:"architecture" default:"X86_64" enum:"X86_64,ARM64"`
 	// The command, instead of the image's own; one list item an argument.

@@ -93,6 +93,8 @@ func (r *reading) nameOf(root, word, derived string) string {
 		r.bad(path, "", "%s must not begin with internal-: AWS keeps that for itself", said)
 	case word == wordLog && strings.HasPrefix(name, "aws/"):
 		r.bad(path, "", "%s must not begin with aws/: AWS keeps that for itself", said)
+	case word == wordECR && len(name) < 2 && !ok:
+		r.bad([]string{"project_name"}, "the repository's name is made from it", "project_name %s must have 2 characters at least", r.say(strconv.Quote(name), "project_name"))
 	case word == wordECR && len(name) < 2:
 		r.bad(path, "", "%s must have 2 characters at least", said)
 	case word == "aws_secretsmanager_secret" && arnTail.MatchString(name):
