@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
 // A Follow is a deployment that somebody waits for: one that he has started, or has joined.
@@ -13,18 +15,19 @@ type Follow struct {
 	Joined           bool   // it was under way already
 	Before           string // ARN of the service deployment that was the newest when it was started; "" without one
 	Created          time.Time
-	Healthy          bool // it is enough that its tasks run
+	Healthy          bool // it is enough that its tasks serve: old ones may still be leaving
 
 	Last *Deployment // as it was last seen; nil before it has begun
 
-	failed int32  // tasks, when it was last looked at
-	why    string // the last of them failed
+	failed  int32  // tasks, when it was last looked at
+	why     string // the last of them failed
+	checked *bool  // its containers have health checks; nil when not yet known
 }
 
 // Look says what the deployment lacks, "" when it has ended well. Its error is a RolledBackError or a NotRestoredError
 // with what its tasks said, or an InProgressError when another deployment has taken its place.
-func (c *ECS) Look(ctx context.Context, f *Follow) (missing string, err error) {
-	d, err := c.LatestDeployment(ctx, f.Cluster, f.Service)
+func (c *Calls) Look(ctx context.Context, f *Follow) (missing string, err error) {
+	d, err := c.ECS.LatestDeployment(ctx, f.Cluster, f.Service)
 	switch {
 	case err != nil:
 		return "", err
@@ -35,12 +38,12 @@ func (c *ECS) Look(ctx context.Context, f *Follow) (missing string, err error) {
 	}
 	f.Last = d
 	if d.Err() != nil {
-		return "", c.explained(ctx, f)
+		return "", c.ECS.explained(ctx, f)
 	}
-	if f.Healthy && d.Desired > 0 && d.Running >= d.Desired {
-		return "", nil
+	if f.Healthy && d.Status == types.ServiceDeploymentStatusInProgress && d.Desired > 0 && d.Running >= d.Desired {
+		return c.unhealthy(ctx, f)
 	}
-	return c.missing(ctx, f), nil
+	return c.ECS.missing(ctx, f), nil
 }
 
 // missing is what a deployment lacks, with what the last task that failed said.

@@ -11,7 +11,7 @@ import (
 )
 
 // lagging is ECS whose list of deployments knows the newest only from the third look on.
-func lagging(newest *types.ServiceDeployment) *ECS {
+func lagging(newest *types.ServiceDeployment) *Calls {
 	looks := 0
 	old := types.ServiceDeployment{ServiceDeploymentArn: new("sd/old"), Status: types.ServiceDeploymentStatusSuccessful, TargetServiceRevision: &types.ServiceRevisionSummary{Arn: new("rev/app:1")}}
 	now := func() *types.ServiceDeployment {
@@ -20,7 +20,7 @@ func lagging(newest *types.ServiceDeployment) *ECS {
 		}
 		return newest
 	}
-	return &ECS{
+	return &Calls{ECS: ECS{
 		ListServiceDeployments: func(context.Context, *ecs.ListServiceDeploymentsInput, ...func(*ecs.Options)) (*ecs.ListServiceDeploymentsOutput, error) {
 			looks++
 			return &ecs.ListServiceDeploymentsOutput{ServiceDeployments: []types.ServiceDeploymentBrief{{ServiceDeploymentArn: now().ServiceDeploymentArn}}}, nil
@@ -34,7 +34,7 @@ func lagging(newest *types.ServiceDeployment) *ECS {
 		ListTasks: func(context.Context, *ecs.ListTasksInput, ...func(*ecs.Options)) (*ecs.ListTasksOutput, error) {
 			return nil, errors.New("not allowed")
 		},
-	}
+	}}
 }
 
 // The list of deployments lags behind UpdateService: the one before, which ended well, is not the answer, not even when

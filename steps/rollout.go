@@ -45,7 +45,7 @@ func (s *Service) settled(ctx context.Context) (string, error) {
 	}
 	f := s.release
 	f.Cluster, f.Service, f.Created, f.Healthy = *s.live.ClusterArn, *s.live.ServiceName, *s.live.CreatedAt, s.Options.Wait == "healthy"
-	return s.AWS.ECS.Look(ctx, f)
+	return s.AWS.Look(ctx, f)
 }
 
 var _ deploy.Slow = (*Rollout)(nil)

@@ -25,7 +25,7 @@ type Deployment struct {
 	Image Image
 	Force bool   // also when nothing changes
 	By    string // ARN of who does it
-	Wait  string // "accepted": ready at once; "healthy": when the new tasks run; "steady": when the deployment has ended
+	Wait  string // "accepted": ready at once; "healthy": when the new tasks serve; "steady": when the deployment has ended
 
 	under *aws.Deployment // under way when the command began; nil without one
 	image string          // that it brings
@@ -109,8 +109,10 @@ func (d *Deployment) release(ctx context.Context) error {
 			in.ContainerDefinitions[i].Image = new(d.Image.Reference().Get())
 		}
 	}
-	aws.SetTaskDefinitionTag(in, aws.TagImage, d.Image.Source())
-	aws.SetTaskDefinitionTag(in, aws.TagRelease, aws.ReleaseNote{Verb: "deploy", By: d.By, At: time.Now()}.String())
+	if d.writesNotes() {
+		aws.SetTaskDefinitionTag(in, aws.TagImage, d.Image.Source())
+		aws.SetTaskDefinitionTag(in, aws.TagRelease, aws.ReleaseNote{Verb: "deploy", By: d.By, At: time.Now()}.String())
+	}
 	definition, err := d.register(ctx, in)
 	if err != nil {
 		return err

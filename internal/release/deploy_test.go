@@ -13,6 +13,7 @@ import (
 
 	"github.com/fargatectl/fargatectl/aws"
 	"github.com/fargatectl/fargatectl/internal/release"
+	"github.com/fargatectl/fargatectl/internal/sandbox"
 )
 
 // A release is a clone of the live task definition with another image, and one update: what we do not know survives,
@@ -234,18 +235,40 @@ func TestDeployAfterFailure(t *testing.T) {
 	})
 }
 
-// Healthy is when the new tasks run, before the old ones have left.
+// Healthy is when the new tasks are healthy in their target group, before the old ones have left. That they run is not
+// enough: those that fail their checks are never healthy.
 func TestDeployHealthy(t *testing.T) {
-	inWorld(t, "", func(t *testing.T, w *world) {
-		d, err := w.deploy(t.Context(), other, func(d *release.Deployment) { d.Wait = "healthy" })
-		if err != nil || ended(d.Service) != types.ServiceDeploymentStatusInProgress {
-			t.Error(err, ended(d.Service))
-		}
-		d, err = w.deploy(t.Context(), other, func(d *release.Deployment) { d.Wait = "accepted" })
-		if last, ok := d.Deployed(); err != nil || !ok || !d.Joined() || last != nil {
-			t.Errorf("%v %+v", err, last)
-		}
-	})
+	for name, config := range map[string]string{"by the balancer": "", "by their containers, too": ", health_check: { command: [CMD, /check] }"} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, config, func(t *testing.T, w *world) {
+				healthy := func(d *release.Deployment) { d.Wait = "healthy" }
+				began := time.Now()
+				d, err := w.deploy(t.Context(), other, healthy)
+				if err != nil || ended(d.Service) != types.ServiceDeploymentStatusInProgress || !w.heard(" healthy ") {
+					t.Errorf("%v %s %q", err, ended(d.Service), w.said)
+				}
+				if n := w.serving(began); n != 2 || w.runs() != "app:2" {
+					t.Errorf("%d new tasks are healthy in the target group", n)
+				}
+				d, err = w.deploy(t.Context(), other, func(d *release.Deployment) { d.Wait = "accepted" })
+				if last, ok := d.Deployed(); err != nil || !ok || !d.Joined() || last != nil {
+					t.Errorf("%v %+v", err, last)
+				}
+				if _, err := w.deploy(t.Context(), other); err != nil {
+					t.Fatal(err)
+				}
+				w.state(func(r *sandbox.Region) { r.ECS.Break("app", sandbox.Failure{Unhealthy: true}) })
+				if _, err := w.deploy(t.Context(), first, healthy); !as[*aws.RolledBackError](err) {
+					t.Errorf("tasks that run and fail their checks: %v", err)
+				}
+				w.mend()
+				began = time.Now()
+				if _, err := w.deploy(t.Context(), other, healthy, func(d *release.Deployment) { d.Force = true }); err != nil || w.serving(began) != 2 {
+					t.Errorf("a restart: %v, %d new tasks are healthy in the target group", err, w.serving(began))
+				}
+			})
+		})
+	}
 }
 
 // There is nothing to deploy to.

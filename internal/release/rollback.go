@@ -156,8 +156,10 @@ func (r *Rollback) halt(ctx context.Context) error {
 func (r *Rollback) back(ctx context.Context) error {
 	definition, note := val(r.to.TaskDefinitionArn), aws.ReleaseNote{Verb: "rollback", By: r.By, At: time.Now()}
 	if r.to.Status != types.TaskDefinitionStatusInactive {
-		if err := r.note(ctx, definition, aws.TagRelease, note); err != nil {
-			return err
+		if r.writesNotes() {
+			if err := r.note(ctx, definition, aws.TagRelease, note); err != nil {
+				return err
+			}
 		}
 		return r.move(ctx, definition, false)
 	}
@@ -166,7 +168,9 @@ func (r *Rollback) back(ctx context.Context) error {
 		tags = slices.DeleteFunc(slices.Clone(r.Tags), func(t types.Tag) bool { return val(t.Key) == aws.TagImage })
 	}
 	in := aws.CloneTaskDefinition(r.to, tags)
-	aws.SetTaskDefinitionTag(in, aws.TagRelease, note.String())
+	if r.writesNotes() {
+		aws.SetTaskDefinitionTag(in, aws.TagRelease, note.String())
+	}
 	definition, err := r.register(ctx, in)
 	if err != nil {
 		return err

@@ -167,7 +167,7 @@ func (s *Service) settled(ctx context.Context, wait string) (string, error) {
 		return "", nil
 	}
 	s.follow.Healthy = wait == "healthy"
-	return s.Calls.ECS.Look(ctx, s.follow)
+	return s.Calls.Look(ctx, s.follow)
 }
 
 // Deployed is the deployment that this command has started or joined, as it was last seen; ok is false without one.
@@ -177,6 +177,10 @@ func (s *Service) Deployed() (last *aws.Deployment, ok bool) {
 	}
 	return s.follow.Last, true
 }
+
+// writesNotes says whether what is done is noted in tags. Somebody else's service gets none, unless it is one of fargatectl's
+// that is only named.
+func (s *Service) writesNotes() bool { return !s.Foreign || tagsOf(s.Tags)[aws.TagProject] != "" }
 
 // note writes what was done into a tag.
 func (s *Service) note(ctx context.Context, arn, tag string, text fmt.Stringer) error {

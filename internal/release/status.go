@@ -178,14 +178,7 @@ func (s *Service) tasks(ctx context.Context) ([]TaskStatus, error) {
 func task(t types.Task) TaskStatus {
 	st := TaskStatus{
 		ID: short(val(t.TaskArn)), LastStatus: val(t.LastStatus), DesiredStatus: val(t.DesiredStatus), HealthStatus: string(t.HealthStatus),
-		AvailabilityZone: val(t.AvailabilityZone), TaskDefinition: short(val(t.TaskDefinitionArn)), StartedAt: t.StartedAt, StoppedReason: val(t.StoppedReason),
-	}
-	for _, a := range t.Attachments {
-		for _, kv := range a.Details {
-			if val(kv.Name) == "privateIPv4Address" {
-				st.PrivateIP = val(kv.Value)
-			}
-		}
+		AvailabilityZone: val(t.AvailabilityZone), TaskDefinition: short(val(t.TaskDefinitionArn)), StartedAt: t.StartedAt, StoppedReason: val(t.StoppedReason), PrivateIP: aws.PrivateIP(t),
 	}
 	return st
 }

@@ -175,6 +175,24 @@ func (w *world) runs() string {
 	return td[strings.LastIndexByte(td, '/')+1:]
 }
 
+// serving is how many tasks that have started since are healthy in the target group.
+func (w *world) serving(since time.Time) (n int) {
+	w.t.Helper()
+	s := w.service()
+	st, err := s.Status(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, task := range st.Tasks {
+		for _, target := range st.Targets {
+			if task.StartedAt != nil && task.StartedAt.After(since) && target.ID == task.PrivateIP && target.State == "healthy" {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 func (w *world) definition(id string) *ecs.DescribeTaskDefinitionOutput {
 	w.t.Helper()
 	out, err := w.ecs().DescribeTaskDefinition(w.t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: &id, Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags}})
