@@ -102,6 +102,20 @@ func (s *EIP) create(ctx context.Context, zone string) error {
 	if err != nil {
 		return err
 	}
+	id := *out.AllocationId
+	err = alone("elastic IP address", id, func() ([]string, error) {
+		list, err := s.AWS.EC2.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{Filters: s.wordIs(eipWord(zone))}, patient)
+		if err != nil {
+			return nil, err
+		}
+		return idsOf(list.Addresses, func(a *types.Address) string { return *a.AllocationId }), nil
+	}, func() error {
+		_, err := s.AWS.EC2.ReleaseAddress(ctx, &ec2.ReleaseAddressInput{AllocationId: &id}, patient)
+		return aws.Ignore(err, "InvalidAllocationID.NotFound")
+	})
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.live[eipWord(zone)] = &types.Address{AllocationId: out.AllocationId, PublicIp: out.PublicIp, Tags: tags[0].Tags}

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -108,4 +109,42 @@ func (a *App) soon(ctx context.Context, call func() error) error {
 		}
 		return "", err
 	})
+}
+
+// An OtherRunError is that somebody else is making the same stack at this moment.
+type OtherRunError struct{ What, ID string }
+
+func (e *OtherRunError) Error() string {
+	return fmt.Sprintf("another fargatectl is making this stack at this moment: it has %s %s; the second one, made here, was taken back", e.What, e.ID)
+}
+
+// Hint says what to do meanwhile.
+func (*OtherRunError) Hint() string { return "wait until it has ended, and run the command again" }
+
+// alone is called by who has just made what has neither a name nor a token that only one can have. Where another of it
+// is ours, too, somebody else was as quick: what was made here is taken back, and the run ends.
+func alone(what, id string, all func() ([]string, error), takeBack func() error) error {
+	ids, err := all()
+	if err != nil {
+		return err
+	}
+	for _, other := range ids {
+		if other != id {
+			return errors.Join(&OtherRunError{what, other}, takeBack())
+		}
+	}
+	return nil
+}
+
+// idsOf are the ids of a list.
+func idsOf[T any](list []T, id func(*T) string) (all []string) {
+	for i := range list {
+		all = append(all, id(&list[i]))
+	}
+	return all
+}
+
+// wordIs finds ours of one word.
+func (a *App) wordIs(word string) []types.Filter {
+	return append(a.our(), types.Filter{Name: new("tag:" + aws.TagResource), Values: []string{word}})
 }

@@ -25,6 +25,17 @@ func (s *Subnets) createTable(ctx context.Context, word string) error {
 		if err != nil {
 			return err
 		}
+		id := *out.RouteTable.RouteTableId
+		err = alone("route table", id, func() ([]string, error) {
+			list, err := s.listTables(ctx, s.wordIs(word))
+			return idsOf(list, func(t *types.RouteTable) string { return *t.RouteTableId }), err
+		}, func() error {
+			_, err := s.AWS.EC2.DeleteRouteTable(ctx, &ec2.DeleteRouteTableInput{RouteTableId: &id}, patient)
+			return aws.Ignore(err, "InvalidRouteTableID.NotFound")
+		})
+		if err != nil {
+			return err
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.tables[word] = out.RouteTable

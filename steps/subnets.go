@@ -100,14 +100,18 @@ func (s *Subnets) readLive(ctx context.Context) error {
 	return err
 }
 
-func (s *Subnets) readTables(ctx context.Context) error {
-	list, err := pages(func(token *string) ([]types.RouteTable, *string, error) {
-		out, err := s.AWS.EC2.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{Filters: s.our(), NextToken: token}, patient)
+func (s *Subnets) listTables(ctx context.Context, filters []types.Filter) ([]types.RouteTable, error) {
+	return pages(func(token *string) ([]types.RouteTable, *string, error) {
+		out, err := s.AWS.EC2.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{Filters: filters, NextToken: token}, patient)
 		if err != nil {
 			return nil, nil, err
 		}
 		return out.RouteTables, out.NextToken, nil
 	})
+}
+
+func (s *Subnets) readTables(ctx context.Context) error {
+	list, err := s.listTables(ctx, s.our())
 	if err != nil {
 		return err
 	}

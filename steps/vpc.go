@@ -120,14 +120,18 @@ func (s *VPC) readGiven(ctx context.Context) error {
 	return err
 }
 
-func (s *VPC) readGateway(ctx context.Context) error {
-	list, err := pages(func(token *string) ([]types.InternetGateway, *string, error) {
+func (s *VPC) listGateways(ctx context.Context) ([]types.InternetGateway, error) {
+	return pages(func(token *string) ([]types.InternetGateway, *string, error) {
 		out, err := s.AWS.EC2.DescribeInternetGateways(ctx, &ec2.DescribeInternetGatewaysInput{Filters: s.our(), NextToken: token}, patient)
 		if err != nil {
 			return nil, nil, err
 		}
 		return out.InternetGateways, out.NextToken, nil
 	})
+}
+
+func (s *VPC) readGateway(ctx context.Context) error {
+	list, err := s.listGateways(ctx)
 	if err != nil {
 		return err
 	}
@@ -204,8 +208,19 @@ func (s *VPC) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	id := *out.Vpc.VpcId
+	err = alone("VPC", id, func() ([]string, error) {
+		list, err := s.listVPCs(ctx, s.our())
+		return idsOf(list, func(v *types.Vpc) string { return *v.VpcId }), err
+	}, func() error {
+		_, err := s.AWS.EC2.DeleteVpc(ctx, &ec2.DeleteVpcInput{VpcId: &id}, patient)
+		return aws.Ignore(err, "InvalidVpcID.NotFound")
+	})
+	if err != nil {
+		return err
+	}
 	s.live, s.support = out.Vpc, true
-	s.ID.Set(*out.Vpc.VpcId)
+	s.ID.Set(id)
 	return nil
 }
 
@@ -216,8 +231,19 @@ func (s *VPC) createGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	id := *out.InternetGateway.InternetGatewayId
+	err = alone("internet gateway", id, func() ([]string, error) {
+		list, err := s.listGateways(ctx)
+		return idsOf(list, func(g *types.InternetGateway) string { return *g.InternetGatewayId }), err
+	}, func() error {
+		_, err := s.AWS.EC2.DeleteInternetGateway(ctx, &ec2.DeleteInternetGatewayInput{InternetGatewayId: &id}, patient)
+		return aws.Ignore(err, "InvalidInternetGatewayID.NotFound")
+	})
+	if err != nil {
+		return err
+	}
 	s.gateway = out.InternetGateway
-	s.Gateway.Set(*out.InternetGateway.InternetGatewayId)
+	s.Gateway.Set(id)
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/fargatectl/fargatectl/aws"
 	"github.com/fargatectl/fargatectl/deploy"
 	"github.com/fargatectl/fargatectl/internal/manifest"
+	"github.com/fargatectl/fargatectl/steps"
 )
 
 // The exit codes. Nothing else in the program chooses one.
@@ -40,7 +41,7 @@ var exitCodes = []struct {
 	{exitNotRestored, "not_restored", "the deployment failed and was not restored: nothing may be serving"},
 	{exitTimeout, "timed_out", "timed out waiting; AWS may still finish"},
 	{exitDenied, "denied", "credentials or permission"},
-	{exitBusy, "deployment_in_progress", "another deployment is in progress"},
+	{exitBusy, "deployment_in_progress", "another deployment, or another `up` of this stack, is in progress"},
 	{exitConfirm, "confirmation_needed", "a confirmation is needed, or was not given"},
 	{exitUsage, "usage", "wrong use of the command line"},
 	{exitManifest, "manifest_invalid", "the manifest is invalid"},
@@ -56,6 +57,7 @@ func exitCode(err error) int {
 		rolledBack  *aws.RolledBackError
 		notRestored *aws.NotRestoredError
 		busy        *aws.InProgressError
+		other       *steps.OtherRunError
 	)
 	switch {
 	case err == nil:
@@ -72,7 +74,7 @@ func exitCode(err error) int {
 		return exitNotRestored
 	case errors.As(err, &rolledBack):
 		return exitRolledBack
-	case errors.As(err, &busy):
+	case errors.As(err, &busy), errors.As(err, &other):
 		return exitBusy
 	case manifest.Invalid(err):
 		return exitManifest
