@@ -364,6 +364,7 @@ type Logs struct {
 	CreateLogGroup      call[logs.CreateLogGroupInput, logs.CreateLogGroupOutput, logs.Options]
 	DeleteLogGroup      call[logs.DeleteLogGroupInput, logs.DeleteLogGroupOutput, logs.Options]
 	DescribeLogGroups   call[logs.DescribeLogGroupsInput, logs.DescribeLogGroupsOutput, logs.Options]
+	DescribeLogStreams  call[logs.DescribeLogStreamsInput, logs.DescribeLogStreamsOutput, logs.Options]
 	FilterLogEvents     call[logs.FilterLogEventsInput, logs.FilterLogEventsOutput, logs.Options]
 	ListTagsForResource call[logs.ListTagsForResourceInput, logs.ListTagsForResourceOutput, logs.Options]
 	PutRetentionPolicy  call[logs.PutRetentionPolicyInput, logs.PutRetentionPolicyOutput, logs.Options]
@@ -375,6 +376,7 @@ func newLogs(c *logs.Client) Logs {
 		CreateLogGroup:      c.CreateLogGroup,
 		DeleteLogGroup:      c.DeleteLogGroup,
 		DescribeLogGroups:   c.DescribeLogGroups,
+		DescribeLogStreams:  c.DescribeLogStreams,
 		FilterLogEvents:     c.FilterLogEvents,
 		ListTagsForResource: c.ListTagsForResource,
 		PutRetentionPolicy:  c.PutRetentionPolicy,

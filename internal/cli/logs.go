@@ -41,15 +41,15 @@ func (p *process) doLogs(c *cli.Context) error {
 		return err
 	}
 	defer s.close()
-	q := logs.Query{Group: s.app.Manifest.LogGroup.Name, Since: since, Filter: c.String("filter")}
+	q := logs.Query{Places: []logs.Place{{Group: s.app.Manifest.LogGroup.Name}}, Since: since, Filter: c.String("filter")}
 	read := logs.Read
 	if c.Bool("follow") {
 		read = logs.Follow
 	}
-	err = read(c.Context, &s.app.AWS.Logs, q, s.line)
+	err = read(c.Context, &s.app.AWS.Logs, q, s.lines)
 	if aws.Is(err, "ResourceNotFoundException") {
-		if q.Group, err = s.liveGroup(q.Group); err == nil {
-			err = read(c.Context, &s.app.AWS.Logs, q, s.line)
+		if q.Places[0].Group, err = s.liveGroup(q.Places[0].Group); err == nil {
+			err = read(c.Context, &s.app.AWS.Logs, q, s.lines)
 		}
 	}
 	if err != nil && c.Bool("follow") && errors.Is(context.Cause(c.Context), errInterrupted) {
@@ -73,6 +73,15 @@ func (s *session) liveGroup(missing string) (string, error) {
 		}
 	}
 	return "", &hinted{fmt.Errorf("there is no log group %s", missing), "fargatectl up makes it"}
+}
+
+func (s *session) lines(events []logs.Event) error {
+	for _, e := range events {
+		if err := s.line(e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // line shows one event: its time, its task in short, its message.
