@@ -27,11 +27,12 @@ var floors = []struct {
 	{"deploy", nil, false},
 	{"image", nil, false},
 	{"aws", nil, true},
+	{"internal/datachannel", nil, true},
 	{"internal/manifest", nil, false},
 	{"internal/ui", []string{"deploy"}, false},
 	{"internal/logs", []string{"aws"}, true},
 	{"internal/release", []string{"aws", "deploy", "internal/manifest"}, true},
-	{"internal/sandbox", nil, true},
+	{"internal/sandbox", []string{"internal/datachannel"}, true},
 	{"internal/witness", nil, true},
 	{"steps", []string{"aws", "deploy", "image", "internal/manifest", "internal/release"}, true},
 }
