@@ -26,6 +26,7 @@ func newECS(s *Sandbox) *ecsService {
 	s.on["ecs schedule"] = e.schedule
 	s.on["ecs task"] = e.proceed
 	s.on["ecs forget"] = e.forgetTask
+	s.on["ecs halfway"] = e.interrupted
 	return e
 }
 

@@ -32,17 +32,16 @@ func (s *ecsService) deploy(r *Region, sv *service) {
 		TargetServiceRevision:   &types.ServiceRevisionSummary{Arn: &revision, RequestedTaskCount: sv.DesiredCount},
 		DeploymentConfiguration: sv.DeploymentConfiguration,
 	}
-	o.DeploymentCircuitBreaker = &types.ServiceDeploymentCircuitBreaker{Status: types.ServiceDeploymentRollbackMonitorsStatusDisabled}
-	if sv.DeploymentConfiguration.DeploymentCircuitBreaker.Enable {
-		o.DeploymentCircuitBreaker.Status = types.ServiceDeploymentRollbackMonitorsStatusMonitoring
-	}
+	s.monitor(r, sv, o)
 	for i := range sv.Deployments {
 		o.SourceServiceRevisions = append(o.SourceServiceRevisions, types.ServiceRevisionSummary{Arn: &sv.Live[*sv.Deployments[i].Id].Revision})
 	}
 	sv.Rollouts = append([]*rollout{o}, sv.Rollouts...)
-	sv.Live[id] = &live{Revision: revision}
+	fault := s.state.takeArm(*sv.ServiceName, len(sv.LoadBalancers) > 0)
+	sv.Live[id] = &live{Revision: revision, Fault: fault}
 	s.promote(sv, types.Deployment{Id: &id, CreatedAt: new(s.clock)}, fmt.Sprintf("ECS deployment %s in progress.", id))
 	s.wake(r, sv, schedulerDelay)
+	s.rehearse(r, sv, o, fault)
 }
 
 // revise keeps what the service is as a service revision.
@@ -99,60 +98,10 @@ func (s *ecsService) end(o *rollout, status types.ServiceDeploymentStatus, reaso
 	if status == types.ServiceDeploymentStatusStopped {
 		o.StoppedAt = new(s.clock)
 	}
-	if b := o.DeploymentCircuitBreaker; b.Status == types.ServiceDeploymentRollbackMonitorsStatusMonitoring {
-		b.Status = types.ServiceDeploymentRollbackMonitorsStatusMonitoringComplete
-	}
-}
-
-// threshold is how many failed tasks the circuit breaker lets pass: half of the desired count, at least 3 and at most
-// 200, unless it is configured (developer guide, "How the Amazon ECS deployment circuit breaker detects failures").
-func threshold(sv *service) int32 {
-	kind, value := types.ThresholdTypeBoundedPercent, int32(50)
-	if t := sv.DeploymentConfiguration.DeploymentCircuitBreaker.ThresholdConfiguration; t != nil {
-		kind, value = t.Type, t.Value
-	}
-	if kind == types.ThresholdTypeCount {
-		return value
-	}
-	n := (value*sv.DesiredCount + 99) / 100
-	if kind == types.ThresholdTypeBoundedPercent {
-		n = max(3, min(200, n))
-	}
-	return n
-}
-
-// failed counts a task that never came to serve, and lets the circuit breaker judge.
-func (s *ecsService) failed(r *Region, sv *service, id string) {
-	d := sv.primary()
-	if *sv.Status != "ACTIVE" || *d.Id != id || d.RolloutState != types.DeploymentRolloutStateInProgress {
-		return
-	}
-	d.FailedTasks++
-	o := sv.Rollouts[0]
-	o.DeploymentCircuitBreaker.FailureCount, o.DeploymentCircuitBreaker.Threshold = d.FailedTasks, threshold(sv)
-	s.throttle(sv, d.FailedTasks)
-	if sv.DeploymentConfiguration.DeploymentCircuitBreaker.Enable && d.FailedTasks >= threshold(sv) {
-		o.DeploymentCircuitBreaker.Status = types.ServiceDeploymentRollbackMonitorsStatusTriggered
-		s.break_(r, sv)
-	}
-}
-
-// break_ ends a deployment that fails: back to the last that was completed, if there is one and it is wished.
-func (s *ecsService) break_(r *Region, sv *service) {
-	d, o := sv.primary(), sv.Rollouts[0]
-	d.RolloutState, d.RolloutStateReason = types.DeploymentRolloutStateFailed, new("ECS deployment circuit breaker: tasks failed to start.")
-	s.event(sv, "(deployment %s) deployment failed: tasks failed to start.", *d.Id)
-	rollback := sv.DeploymentConfiguration.DeploymentCircuitBreaker.Rollback
-	const reason = "Service deployment rolled back because the circuit breaker threshold was exceeded."
-	switch {
-	case o.Status == types.ServiceDeploymentStatusRollbackInProgress:
-		s.end(o, types.ServiceDeploymentStatusRollbackFailed, "Service deployment rollback failed because the circuit breaker threshold was exceeded.")
-	case rollback && sv.Completed != "" && sv.Completed != *d.Id:
-		s.rollback(r, sv, "ECS deployment circuit breaker: rolling back to deploymentId "+sv.Completed+".", reason)
-	case rollback:
-		s.end(o, types.ServiceDeploymentStatusRollbackFailed, "Service deployment rollback failed because there is no completed service deployment to roll back to.")
-	default:
-		s.end(o, types.ServiceDeploymentStatusStopped, "Service deployment stopped because the circuit breaker threshold was exceeded.")
+	for _, m := range []*types.ServiceDeploymentRollbackMonitorsStatus{&o.DeploymentCircuitBreaker.Status, &o.Alarms.Status} {
+		if *m == types.ServiceDeploymentRollbackMonitorsStatusMonitoring {
+			*m = types.ServiceDeploymentRollbackMonitorsStatusMonitoringComplete
+		}
 	}
 }
 
@@ -182,6 +131,7 @@ func (s *ecsService) completed(sv *service) {
 	}
 	d.RolloutState, d.RolloutStateReason, d.UpdatedAt = types.DeploymentRolloutStateCompleted, new(fmt.Sprintf("ECS deployment %s completed.", *d.Id)), new(s.clock)
 	sv.Completed = *d.Id
+	sv.Live[*d.Id].Fault = "" // what is armed is used up by one deployment
 	s.event(sv, "(deployment %s) deployment completed.", *d.Id)
 	switch {
 	case o.ended():
@@ -277,26 +227,4 @@ func (s *ecsService) DescribeServiceRevisions(ctx context.Context, in *ecs.Descr
 		}
 	}
 	return out, nil
-}
-
-// StopServiceDeployment rolls back, or stops where things are.
-func (s *ecsService) StopServiceDeployment(ctx context.Context, in *ecs.StopServiceDeploymentInput) (*ecs.StopServiceDeploymentOutput, error) {
-	_, sv, o := s.rollout(ctx, val(in.ServiceDeploymentArn))
-	switch {
-	case o == nil:
-		return nil, fail("ServiceDeploymentNotFoundException", "Service deployment not found.")
-	case o.ended() || o.Status == types.ServiceDeploymentStatusRollbackInProgress:
-		return nil, fail("ConflictException", "The service deployment is in %s status and cannot be stopped.", o.Status)
-	}
-	if in.StopType == types.StopServiceDeploymentStopTypeAbort {
-		s.end(o, types.ServiceDeploymentStatusStopped, "Service deployment was stopped by the user.")
-		sv.primary().RolloutState, sv.primary().RolloutStateReason = types.DeploymentRolloutStateFailed, new("ECS deployment stopped by the user.")
-		return &ecs.StopServiceDeploymentOutput{ServiceDeploymentArn: o.ServiceDeploymentArn}, nil
-	}
-	if sv.Completed == "" {
-		return nil, fail("ConflictException", "The service has no completed service deployment to roll back to.")
-	}
-	sv.primary().RolloutState, sv.primary().RolloutStateReason = types.DeploymentRolloutStateFailed, new("ECS deployment rolled back by the user.")
-	s.rollback(s.region(ctx), sv, "ECS deployment rolling back to deploymentId "+sv.Completed+".", "Service deployment rolled back because the user requested it.")
-	return &ecs.StopServiceDeploymentOutput{ServiceDeploymentArn: o.ServiceDeploymentArn}, nil
 }

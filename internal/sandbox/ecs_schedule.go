@@ -48,7 +48,7 @@ func (s *ecsService) schedule(id string) {
 	s.judge(r, c, sv)
 	s.grow(r, c, sv)
 	s.shrink(r, c, sv)
-	if !s.settle(c, sv) {
+	if !s.settle(r, c, sv) {
 		s.lookAgain(r, sv)
 	}
 }
@@ -89,18 +89,18 @@ func (s *ecsService) judge(r *Region, c *cluster, sv *service) {
 		if *t.LastStatus != "RUNNING" {
 			continue
 		}
-		checked := slices.ContainsFunc(r.ECS.definition(*t.TaskDefinitionArn).ContainerDefinitions, func(d types.ContainerDefinition) bool { return d.HealthCheck != nil })
+		checked := t.Broken.failsCheck() || slices.ContainsFunc(r.ECS.definition(*t.TaskDefinitionArn).ContainerDefinitions, func(d types.ContainerDefinition) bool { return d.HealthCheck != nil })
 		healthy := t.Known || len(t.Targets) > 0 && !checked
 		for _, lb := range t.Targets {
 			h := s.targetHealth(r, *lb.TargetGroupArn, t.IP, *lb.ContainerPort)
 			healthy = healthy && h.State == "healthy"
 			if h.State == "unhealthy" && s.clock.Sub(*t.StartedAt) >= s.scaled(grace) {
-				s.event(sv, "(port %d) is unhealthy in (target-group %s) due to (reason %s).", *lb.ContainerPort, *lb.TargetGroupArn, val(h.Description))
+				s.event(sv, "(task %s) (port %d) is unhealthy in (target-group %s) due to (reason %s).", t.id(), *lb.ContainerPort, *lb.TargetGroupArn, val(h.Description))
 				s.stop(r, c, t, types.TaskStopCodeServiceSchedulerInitiated, "Task failed ELB health checks in (target-group "+*lb.TargetGroupArn+")", nil)
 				break
 			}
 		}
-		t.Healthy = healthy && *t.DesiredStatus == "RUNNING"
+		t.Healthy = healthy && *t.DesiredStatus == "RUNNING" && (t.Broken == nil || t.Broken.HealthyFor == 0)
 		if t.Healthy && t.Deployment == *sv.primary().Id && sv.primary().FailedTasks > 0 && s.resets(sv) {
 			sv.primary().FailedTasks = 0
 		}
@@ -136,6 +136,11 @@ func (s *ecsService) grow(r *Region, c *cluster, sv *service) {
 			return
 		}
 	}
+	if why := s.unplaced(r, sv, d); why != "" {
+		s.event(sv, "%s", why)
+		s.failed(r, sv, *p.Id)
+		return
+	}
 	var started []*task
 	for range n {
 		t := &task{Service: *sv.ServiceName, Deployment: *p.Id, Network: rev.NetworkConfiguration.AwsvpcConfiguration}
@@ -147,6 +152,7 @@ func (s *ecsService) grow(r *Region, c *cluster, sv *service) {
 		}
 		t.Tags = s.taskTags(c, sv, d)
 		s.launch(r, c, d, t)
+		s.play(r, sv, d, t)
 		started = append(started, t)
 	}
 	sv.Looks = 0
@@ -243,7 +249,7 @@ func (s *ecsService) shrink(r *Region, c *cluster, sv *service) {
 
 // settle ends the deployment when all its tasks are healthy and those of others have stopped; it says whether there is
 // nothing left to wait for.
-func (s *ecsService) settle(c *cluster, sv *service) bool {
+func (s *ecsService) settle(r *Region, c *cluster, sv *service) bool {
 	p, healthy, others := sv.primary(), 0, map[string]int{}
 	for _, t := range c.of(sv) {
 		switch {
@@ -261,7 +267,7 @@ func (s *ecsService) settle(c *cluster, sv *service) bool {
 	if p.RolloutState == types.DeploymentRolloutStateFailed {
 		return true
 	}
-	if len(others) > 0 || healthy != int(sv.DesiredCount) {
+	if live := sv.Live[*p.Id]; len(others) > 0 || healthy != int(sv.DesiredCount) || live.Fault != "" && s.planned("ecs halfway", sv.id(r)+" "+*p.Id) {
 		return false
 	}
 	s.completed(sv)

@@ -28,8 +28,8 @@ type service struct {
 
 // live is what a deployment has beyond what AWS shows of it.
 type live struct {
-	Revision  string // ARN of the service revision
-	Restarted int    // tasks that failed
+	Revision string // ARN of the service revision
+	Fault    string // the cause that was armed for it
 }
 
 func (sv *service) primary() *types.Deployment { return &sv.Deployments[0] }

@@ -17,6 +17,9 @@ func (s *ecsService) stop(r *Region, c *cluster, t *task, code types.TaskStopCod
 	t.Stopping = how
 	s.forget("ecs task", r.Name+"/"+*c.ClusterName+"/"+t.id())
 	sv := c.Services[t.Service]
+	if sv != nil && code == types.TaskStopCodeTaskFailedToStart {
+		s.event(sv, "was unable to place a task. Reason: %s.", strings.TrimSuffix(reason, "."))
+	}
 	if sv != nil && !t.Healthy && (code != types.TaskStopCodeServiceSchedulerInitiated || strings.HasPrefix(reason, "Task failed")) && code != types.TaskStopCodeUserInitiated {
 		s.failed(r, sv, t.Deployment)
 	}
@@ -80,7 +83,7 @@ func (s *ecsService) wane(r *Region, c *cluster, t *task) {
 	s.woken(r, c, t)
 }
 
-// exited shows how the containers have ended: the first one as it did, the others by SIGTERM. What never started has no
+// exited shows how the containers have ended: the one to blame as it did, the others by SIGTERM. What never started has no
 // exit code.
 func (t *task) exited() {
 	for i := range t.Containers {
@@ -90,9 +93,9 @@ func (t *task) exited() {
 		}
 	}
 	if how := t.Stopping; how != nil {
-		t.Containers[0].ExitCode = how.ExitCode
+		t.Containers[how.Container].ExitCode = how.ExitCode
 		if how.Reason != "" {
-			t.Containers[0].Reason = &how.Reason
+			t.Containers[how.Container].Reason = &how.Reason
 		}
 	}
 }

@@ -22,14 +22,16 @@ type task struct {
 	Healthy    bool                 // it counts towards the minimum healthy percent
 	Known      bool                 // its health was reported
 	Broken     *Failure
+	Stalled    bool     // it is at the stage at which it fails
 	Command    []string // of RunTask's override: it ends by itself
 	Stopping   *stopping
 }
 
 // stopping is why a task stops; the containers' part is shown once they have stopped.
 type stopping struct {
-	ExitCode *int32
-	Reason   string // of the first container
+	ExitCode  *int32
+	Reason    string // of the container
+	Container int    // the one that is to blame
 }
 
 func (t *task) id() string { return (*t.TaskArn)[strings.LastIndex(*t.TaskArn, "/")+1:] }
@@ -111,6 +113,9 @@ func (s *ecsService) proceed(id string) {
 	d := r.ECS.definition(*t.TaskDefinitionArn)
 	switch *t.LastStatus {
 	case "PROVISIONING":
+		if s.stalls(r, c, t, stageNetwork) {
+			break
+		}
 		if err := s.connect(r, t); err != nil {
 			s.stop(r, c, t, types.TaskStopCodeTaskFailedToStart, "Unexpected EC2 error while attempting to Create Network Interface: "+code(err), nil)
 			return
@@ -140,6 +145,9 @@ func (s *ecsService) woken(r *Region, c *cluster, t *task) {
 func (s *ecsService) start(r *Region, c *cluster, t *task, d *definition) {
 	switch {
 	case t.PullStartedAt == nil:
+		if s.stalls(r, c, t, stageInit) {
+			return
+		}
 		if timeout := s.unreachable(r, t, d); timeout != "" && t.Stopping == nil {
 			t.Stopping = &stopping{Reason: timeout}
 			s.next(r, t, connectTimeout)
@@ -154,8 +162,13 @@ func (s *ecsService) start(r *Region, c *cluster, t *task, d *definition) {
 			return
 		}
 		t.PullStartedAt = new(s.clock)
-		s.next(r, t, imagePull)
+		if !s.stalls(r, c, t, stagePull) {
+			s.next(r, t, imagePull)
+		}
 	case t.PullStoppedAt == nil:
+		if s.stalls(r, c, t, stagePull) {
+			return
+		}
 		if reason := s.unpullable(d); reason != "" {
 			s.stop(r, c, t, types.TaskStopCodeTaskFailedToStart, reason, &stopping{Reason: reason})
 			return
@@ -166,15 +179,18 @@ func (s *ecsService) start(r *Region, c *cluster, t *task, d *definition) {
 		}
 		s.next(r, t, containerStart)
 	default:
-		if b := t.Broken; b != nil && !b.Unhealthy && b.After == 0 {
-			s.breaks(r, c, t, d)
+		if s.stalls(r, c, t, stageStart) {
 			return
 		}
 		t.LastStatus = new("ACTIVATING")
 		for i := range t.Containers {
 			t.Containers[i].LastStatus = new("RUNNING")
 		}
-		s.says(r, t, d, "starting "+*t.Containers[0].Image, "listening on :"+firstPort(d))
+		if b := t.Broken; b != nil && b.Start != nil {
+			s.says(r, t, b.Container, b.Start...)
+		} else {
+			s.says(r, t, "", "starting "+*t.Containers[0].Image, "listening on :"+firstPort(d))
+		}
 		s.register(r, c, t)
 		s.next(r, t, time.Second)
 	}
@@ -191,14 +207,17 @@ func firstPort(d *definition) string {
 
 // running plans what comes of a task that runs: its health, and its end.
 func (s *ecsService) running(r *Region, t *task, d *definition) {
-	if b := t.Broken; b != nil && !b.Unhealthy {
-		s.next(r, t, b.After)
+	if t.Broken.fails(stageRun) {
+		s.next(r, t, t.Broken.After)
 		return
 	}
 	wait := aloneHealthy
 	for _, def := range d.ContainerDefinitions {
 		if h := def.HealthCheck; h != nil {
 			wait = time.Duration(*h.Interval) * time.Second
+			if t.Broken.failsCheck() { // as often in a row as it is tried again, not counted during the start period
+				wait = time.Duration(or(h.StartPeriod, 0)+*h.Interval*(*h.Retries)) * time.Second
+			}
 		}
 	}
 	if len(t.Command) > 0 {
@@ -210,18 +229,19 @@ func (s *ecsService) running(r *Region, t *task, d *definition) {
 // lives is a moment in a running task's life: a check of its containers, or its end.
 func (s *ecsService) lives(r *Region, c *cluster, t *task, d *definition) {
 	if len(t.Command) > 0 {
-		s.says(r, t, d, strings.Join(t.Command, " "))
+		s.says(r, t, "", strings.Join(t.Command, " "))
 		s.stop(r, c, t, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited", &stopping{ExitCode: new(int32(0))})
 		return
 	}
-	if b := t.Broken; b != nil && !b.Unhealthy {
-		s.breaks(r, c, t, d)
+	if t.Broken.fails(stageRun) {
+		s.breaks(r, c, t)
 		return
 	}
 	for i, def := range d.ContainerDefinitions {
-		if h := def.HealthCheck; h != nil {
+		sick := t.Broken.failsCheck() && t.Broken.index(t) == i
+		if def.HealthCheck != nil || sick && !t.Broken.Unhealthy {
 			t.Containers[i].HealthStatus = types.HealthStatusHealthy
-			if t.Broken != nil {
+			if t.Broken.failsCheck() {
 				t.Containers[i].HealthStatus = types.HealthStatusUnhealthy
 			}
 			t.HealthStatus = t.Containers[i].HealthStatus
@@ -229,20 +249,25 @@ func (s *ecsService) lives(r *Region, c *cluster, t *task, d *definition) {
 	}
 	t.Known = true
 	if t.HealthStatus == types.HealthStatusUnhealthy {
+		if sv := c.Services[t.Service]; sv != nil {
+			s.event(sv, "(task %s) failed container health checks.", t.id())
+		}
 		s.stop(r, c, t, types.TaskStopCodeServiceSchedulerInitiated, "Task failed container health checks", nil)
 	}
 }
 
-// breaks ends a task as its revision was broken to.
-func (s *ecsService) breaks(r *Region, c *cluster, t *task, d *definition) {
-	s.says(r, t, d, t.Broken.Log...)
-	s.stop(r, c, t, t.Broken.StopCode, t.Broken.StoppedReason, &stopping{t.Broken.ExitCode, t.Broken.ContainerReason})
-}
-
-// says writes lines to the log of the first container that has one.
-func (s *ecsService) says(r *Region, t *task, d *definition, lines ...string) {
+// says writes lines to the log of a container; for "", or where it has none, to that of the first one that has.
+func (s *ecsService) says(r *Region, t *task, container string, lines ...string) {
+	d := r.ECS.definition(*t.TaskDefinitionArn)
+	logs := func(def types.ContainerDefinition) bool {
+		return def.LogConfiguration != nil && def.LogConfiguration.LogDriver == types.LogDriverAwslogs
+	}
+	named := slices.ContainsFunc(d.ContainerDefinitions, func(def types.ContainerDefinition) bool { return *def.Name == container && logs(def) })
+	if !named && slices.ContainsFunc(t.Containers[min(len(d.ContainerDefinitions), len(t.Containers)):], func(c types.Container) bool { return *c.Name == container }) {
+		return // one that Fargate has added writes elsewhere
+	}
 	for _, def := range d.ContainerDefinitions {
-		if l := def.LogConfiguration; l != nil && l.LogDriver == types.LogDriverAwslogs {
+		if l := def.LogConfiguration; logs(def) && (!named || *def.Name == container) {
 			// A line that can't be written is lost, as awslogs loses it in its non-blocking mode.
 			_ = s.log(r, l.Options["awslogs-group"], l.Options["awslogs-stream-prefix"]+"/"+*def.Name+"/"+t.id(), s.clock, lines...)
 			return
@@ -259,9 +284,7 @@ func (s *ecsService) register(r *Region, c *cluster, t *task) {
 	for _, lb := range sv.Revisions[sv.Live[t.Deployment].Revision].LoadBalancers {
 		t.Targets = append(t.Targets, lb)
 		s.registerTarget(r, *lb.TargetGroupArn, t.IP, *lb.ContainerPort)
-		if t.Broken != nil && t.Broken.Unhealthy {
-			s.targetFails(r, *lb.TargetGroupArn, t.IP, *lb.ContainerPort, "Target.ResponseCodeMismatch", "Health checks failed with these codes: [503]")
-		}
+		s.spoil(r, t, lb)
 		s.event(sv, "registered 1 targets in (target-group %s)", *lb.TargetGroupArn)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -245,17 +244,6 @@ func (s *ecsService) ListTaskDefinitionFamilies(ctx context.Context, in *ecs.Lis
 	var err error
 	out.Families, out.NextToken, err = page(out.Families, in.NextToken, in.MaxResults, 100)
 	return out, err
-}
-
-// A Failure is what is wrong with the tasks of a broken revision.
-type Failure struct {
-	StopCode        types.TaskStopCode // TaskFailedToStart, EssentialContainerExited, …; "" with Unhealthy
-	StoppedReason   string             // of the task
-	ExitCode        *int32             // of its first container; nil when it never started
-	ContainerReason string             // of its first container
-	Log             []string           // what the container still writes
-	After           time.Duration      // how long it runs before it ends; 0: it never runs
-	Unhealthy       bool               // it runs, but its health checks fail
 }
 
 // Break makes the tasks of a family's next revisions fail; those that are registered already keep working.

@@ -28,6 +28,7 @@ func newELB(s *Sandbox) *elbService {
 	s.on["balancer gone"] = e.leaveNetwork
 	s.on["target checked"] = e.checked
 	s.on["target drained"] = e.drained
+	s.on["target mended"] = e.mended
 	return e
 }
 

@@ -75,6 +75,22 @@ func (s *Sandbox) targetFails(r *Region, group, ip string, port int32, reason ty
 	s.check(&r.ELB, g, t)
 }
 
+// targetWaits has a new target's first check pass after a while.
+func (s *Sandbox) targetWaits(r *Region, group, ip string, port int32, d time.Duration) {
+	id := r.targetEvent(group, ip, port)
+	s.forget("target checked", id)
+	s.after(d, "target checked", id)
+}
+
+// targetEvent is the id of what time does to a target, "" where there is none.
+func (r *Region) targetEvent(group, ip string, port int32) string {
+	g := r.ELB.Groups[group]
+	if g == nil || g.target(ip, port) == nil {
+		return ""
+	}
+	return g.event(g.target(ip, port))
+}
+
 // targetHealth is the state of a target as DescribeTargetHealth shows it; unused where there is none.
 func (s *Sandbox) targetHealth(r *Region, group, ip string, port int32) types.TargetHealth {
 	g := r.ELB.Groups[group]
@@ -105,6 +121,9 @@ func (g *targetGroup) event(t *target) string {
 
 // findTarget is the target of an event, nil once it is gone.
 func (s *elbService) findTarget(event string) (*targetGroup, *target) {
+	if event == "" {
+		return nil, nil
+	}
 	f := strings.Fields(event)
 	e, port := s.elb(f[0]), 0
 	if _, err := fmt.Sscan(f[2], &port); err != nil || e.Groups[f[0]] == nil {
@@ -152,6 +171,14 @@ func (t *target) found() types.TargetHealthStateEnum {
 func (s *elbService) checked(event string) {
 	if _, t := s.findTarget(event); t != nil && t.State != types.TargetHealthStateEnumDraining {
 		t.State = t.found()
+	}
+}
+
+// mended is the moment from which a target's checks pass.
+func (s *elbService) mended(event string) {
+	if g, t := s.findTarget(event); t != nil {
+		t.Fails = nil
+		s.check(s.elb(*g.TargetGroupArn), g, t)
 	}
 }
 

@@ -167,6 +167,11 @@ func (s *Sandbox) at(t time.Time, kind, id string) {
 	s.state.Events = append(s.state.Events, event{t, s.state.Seq, kind, id})
 }
 
+// planned says whether an event of a kind and id is to come.
+func (s *Sandbox) planned(kind, id string) bool {
+	return slices.ContainsFunc(s.state.Events, func(e event) bool { return e.Kind == kind && e.ID == id })
+}
+
 // forget takes back the events of a kind and id.
 func (s *Sandbox) forget(kind, id string) {
 	s.state.Events = slices.DeleteFunc(s.state.Events, func(e event) bool { return e.Kind == kind && e.ID == id })

@@ -15,6 +15,7 @@ import (
 type State struct {
 	Seq    int // counts what was made: ids and the order of events come from it
 	Events []event
+	Armed  []Arm // what the next deployments are to fail for
 
 	IAM     iamState
 	Route53 route53State
