@@ -185,7 +185,13 @@ func (q *request) fail(err error) *answer {
 	}
 	var a *answer
 	if isTree {
+		if shape := q.shapes[api.ErrorCode()]; shape != "" {
+			tree["__type"] = shape
+		}
 		a = q.treeAnswer(status, tree)
+		if q.shapes != nil { // the code that clients have known it by (Smithy, aws.protocols#awsQueryCompatible)
+			a.header.Set("X-Amzn-Query-Error", api.ErrorCode()+";"+sender(status))
+		}
 	} else {
 		a = q.xmlError(status, api, b)
 	}
@@ -200,12 +206,16 @@ func (q *request) xmlError(status int, api smithy.APIError, members *bytes.Buffe
 		a.body = fmt.Appendf(nil, "<Response><Errors><Error>%s</Error></Errors><RequestID>%s</RequestID></Response>", detail, q.id)
 		return a
 	}
-	who := "Sender"
-	if status >= http.StatusInternalServerError {
-		who = "Receiver"
-	}
-	a.body = fmt.Appendf(nil, "<ErrorResponse xmlns=%q><Error><Type>%s</Type>%s</Error><RequestId>%s</RequestId></ErrorResponse>", q.xmlns, who, detail, q.id)
+	a.body = fmt.Appendf(nil, "<ErrorResponse xmlns=%q><Error><Type>%s</Type>%s</Error><RequestId>%s</RequestId></ErrorResponse>", q.xmlns, sender(status), detail, q.id)
 	return a
+}
+
+// sender says whose fault an error is.
+func sender(status int) string {
+	if status >= http.StatusInternalServerError {
+		return "Receiver"
+	}
+	return "Sender"
 }
 
 // commonStatuses are those of the errors that all services have (docs.aws.amazon.com, "Common Errors").

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	acm "github.com/aws/aws-sdk-go-v2/service/acm/types"
+	cloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	ecsdocument "github.com/aws/aws-sdk-go-v2/service/ecs/document"
 	ecs "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	iam "github.com/aws/aws-sdk-go-v2/service/iam/types"
@@ -31,6 +32,7 @@ type dialect struct {
 	lower    bool              // JSON members begin with a lower-case letter
 	names    map[string]string // "Type.Field" → wire name where no rule gives it, see names.go
 	statuses map[string]int    // error code → HTTP status, where not 400
+	shapes   map[string]string // of a service that has left query: error code → the shape that JSON and CBOR name; nil for others
 	routes   []route           // of a REST service
 	layouts  sync.Map          // layoutKey → []field
 }
@@ -58,7 +60,11 @@ var dialects = map[string]*dialect{
 	"secretsmanager":          {target: "secretsmanager", names: secretsmanagerNames, statuses: secretsmanagerStatuses},
 	"application-autoscaling": {target: "AnyScaleFrontendService", names: applicationautoscalingNames, statuses: applicationautoscalingStatuses},
 	"tagging":                 {target: "ResourceGroupsTaggingAPI_20170126", names: taggingNames, statuses: taggingStatuses},
-	"route53":                 {protocol: restXML, version: "2013-04-01", xmlns: "https://route53.amazonaws.com/doc/2013-04-01/", names: route53Names, statuses: route53Statuses, routes: route53Routes},
+	"monitoring": { // CloudWatch: Go and boto3 speak CBOR, older clients JSON or query
+		protocol: awsQuery, target: "GraniteServiceVersion20100801", version: "2010-08-01", xmlns: "http://monitoring.amazonaws.com/doc/2010-08-01/",
+		names: monitoringNames, statuses: monitoringStatuses, shapes: monitoringShapes,
+	},
+	"route53": {protocol: restXML, version: "2013-04-01", xmlns: "https://route53.amazonaws.com/doc/2013-04-01/", names: route53Names, statuses: route53Statuses, routes: route53Routes},
 }
 
 // unions are the members of all unions that the operations reach: a Go type does not know what implements it.
@@ -68,6 +74,9 @@ var unions = []reflect.Type{
 	reflect.TypeFor[*acm.PrevalidationOptionsMemberDnsPrevalidation](),
 	reflect.TypeFor[*acm.ValidationChallengeMemberDnsValidationChallenge](),
 	reflect.TypeFor[*acm.ValidationChallengeMemberEmailValidationChallenge](),
+	reflect.TypeFor[*cloudwatch.EvaluationCriteriaMemberPromQLCriteria](),
+	reflect.TypeFor[*cloudwatch.EvaluationWindowMemberSlidingWindow](),
+	reflect.TypeFor[*cloudwatch.EvaluationWindowMemberWallClockWindow](),
 	reflect.TypeFor[*ecs.GatewayConnectionResourcesMemberHostSharedAlb](),
 	reflect.TypeFor[*ecs.GatewayElbAccessLogDestinationMemberS3](),
 	reflect.TypeFor[*ecs.GatewayInfrastructureResourcesMemberHostSharedAlb](),

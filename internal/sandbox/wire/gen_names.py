@@ -4,7 +4,7 @@ wire names that no rule of layout.go gives, and the HTTP statuses of all error c
 Names that the Go SDK's models have and this botocore's have not yet come from YOUNGER. Run by go generate."""
 import botocore.session
 
-CLIENTS = {'elasticloadbalancing': 'elbv2', 'tagging': 'resourcegroupstaggingapi'}
+CLIENTS = {'elasticloadbalancing': 'elbv2', 'tagging': 'resourcegroupstaggingapi', 'monitoring': 'cloudwatch'}
 LOWER = {'ecs', 'ecr', 'logs'}
 YOUNGER = {'ec2': {'VpcEndpoint.PayerResponsibilities': 'payerResponsibilitySet'}}
 
@@ -84,6 +84,18 @@ def statuses(model):
     return found
 
 
+def shapes(model):
+    """Error code → name of the error's shape, where they differ: trees name the shape, query's XML the code."""
+    found = {}
+    for shape in model.shape_names:
+        s = model.shape_for(shape)
+        if s.type_name == 'structure' and s.metadata.get('exception'):
+            code = s.metadata.get('error', {}).get('code', s.name)
+            if code not in model.shape_names:
+                found[code] = s.name
+    return found
+
+
 def go_map(name, kind, entries, quote):
     lines = ''.join(f'\t"{k}": {quote(v)},\n' for k, v in sorted(entries.items()))
     return f'var {name} = map[string]{kind}{{' + (f'\n{lines}' if lines else '') + '}\n'
@@ -103,6 +115,8 @@ def main():
         go = svc.replace('-', '')
         out.append(go_map(go + 'Names', 'string', found, lambda v: f'"{v}"'))
         out.append(go_map(go + 'Statuses', 'int', statuses(model), str))
+        if 'awsQueryCompatible' in model.metadata:
+            out.append(go_map(go + 'Shapes', 'string', shapes(model), lambda v: f'"{v}"'))
     checked = {svc: ' '.join(wanted) for svc, wanted in ops.items()}
     out.append('// checked are the operations by signing name whose names are known to be right.\n'
                + go_map('checked', 'string', checked, lambda v: f'"{v}"'))

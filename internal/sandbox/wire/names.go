@@ -216,6 +216,26 @@ var taggingStatuses = map[string]int{
 	"InternalServiceException": 500,
 }
 
+var monitoringNames = map[string]string{}
+
+var monitoringStatuses = map[string]int{
+	"ConcurrentModificationException": 429,
+	"ConflictException":               409,
+	"InternalServiceError":            500,
+	"ResourceNotFound":                404,
+	"ResourceNotFoundException":       404,
+}
+
+var monitoringShapes = map[string]string{
+	"InternalServiceError":        "InternalServiceFault",
+	"InvalidFormat":               "InvalidFormatFault",
+	"InvalidParameterCombination": "InvalidParameterCombinationException",
+	"InvalidParameterInput":       "DashboardInvalidInputError",
+	"InvalidParameterValue":       "InvalidParameterValueException",
+	"LimitExceeded":               "LimitExceededFault",
+	"MissingParameter":            "MissingRequiredParameterException",
+}
+
 // checked are the operations by signing name whose names are known to be right.
 var checked = map[string]string{
 	"acm":                     "RequestCertificate DescribeCertificate ListCertificates DeleteCertificate GetCertificate ImportCertificate AddTagsToCertificate RemoveTagsFromCertificate ListTagsForCertificate ResendValidationEmail UpdateCertificateOptions",
@@ -226,6 +246,7 @@ var checked = map[string]string{
 	"elasticloadbalancing":    "CreateLoadBalancer DescribeLoadBalancers DeleteLoadBalancer SetSecurityGroups SetSubnets SetIpAddressType ModifyLoadBalancerAttributes DescribeLoadBalancerAttributes CreateTargetGroup DescribeTargetGroups ModifyTargetGroup DeleteTargetGroup ModifyTargetGroupAttributes DescribeTargetGroupAttributes DescribeTargetHealth RegisterTargets DeregisterTargets CreateListener DescribeListeners ModifyListener DeleteListener ModifyListenerAttributes DescribeListenerAttributes CreateRule DescribeRules ModifyRule DeleteRule SetRulePriorities AddTags RemoveTags DescribeTags DescribeSSLPolicies DescribeAccountLimits AddListenerCertificates RemoveListenerCertificates DescribeListenerCertificates CreateTrustStore DescribeTrustStores ModifyTrustStore DeleteTrustStore AddTrustStoreRevocations RemoveTrustStoreRevocations DescribeTrustStoreRevocations DescribeTrustStoreAssociations DeleteSharedTrustStoreAssociation GetTrustStoreCaCertificatesBundle GetTrustStoreRevocationContent GetResourcePolicy DescribeCapacityReservation ModifyCapacityReservation ModifyIpPools",
 	"iam":                     "CreateRole GetRole UpdateRole DeleteRole ListRoles UpdateRoleDescription UpdateAssumeRolePolicy AttachRolePolicy DetachRolePolicy ListAttachedRolePolicies PutRolePolicy GetRolePolicy DeleteRolePolicy ListRolePolicies TagRole UntagRole ListRoleTags PutRolePermissionsBoundary DeleteRolePermissionsBoundary CreateServiceLinkedRole DeleteServiceLinkedRole GetServiceLinkedRoleDeletionStatus SimulatePrincipalPolicy ListInstanceProfilesForRole ListAccountAliases GetUser GetAccountSummary CreatePolicy GetPolicy DeletePolicy ListPolicies GetPolicyVersion ListPolicyVersions CreatePolicyVersion DeletePolicyVersion ListEntitiesForPolicy",
 	"logs":                    "CreateLogGroup DescribeLogGroups DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource ListTagsForResource ListTagsLogGroup TagLogGroup UntagLogGroup CreateLogStream DeleteLogStream DescribeLogStreams PutLogEvents FilterLogEvents GetLogEvents StartQuery GetQueryResults StopQuery DescribeQueries AssociateKmsKey DisassociateKmsKey",
+	"monitoring":              "PutMetricAlarm DescribeAlarms DescribeAlarmsForMetric SetAlarmState DeleteAlarms DescribeAlarmHistory EnableAlarmActions DisableAlarmActions PutMetricData GetMetricData GetMetricStatistics ListMetrics TagResource UntagResource ListTagsForResource",
 	"route53":                 "ListHostedZonesByName ListHostedZones GetHostedZone CreateHostedZone DeleteHostedZone UpdateHostedZoneComment GetHostedZoneCount ChangeResourceRecordSets ListResourceRecordSets GetChange ListTagsForResource ListTagsForResources ChangeTagsForResource",
 	"secretsmanager":          "CreateSecret DescribeSecret GetSecretValue PutSecretValue UpdateSecret DeleteSecret RestoreSecret ListSecrets TagResource UntagResource GetRandomPassword BatchGetSecretValue ListSecretVersionIds UpdateSecretVersionStage GetResourcePolicy PutResourcePolicy DeleteResourcePolicy",
 	"sts":                     "GetCallerIdentity AssumeRole GetAccessKeyInfo",

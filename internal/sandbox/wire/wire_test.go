@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"errors"
 	"net/http/httptest"
 	"reflect"
@@ -10,6 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	acmschemas "github.com/aws/aws-sdk-go-v2/service/acm/schemas"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cloudwatchschemas "github.com/aws/aws-sdk-go-v2/service/cloudwatch/schemas"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logsschemas "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/schemas"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -19,6 +23,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	secretsschemas "github.com/aws/aws-sdk-go-v2/service/secretsmanager/schemas"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"github.com/aws/smithy-go/transport/http/protocol/awsjson"
+	"github.com/aws/smithy-go/transport/http/protocol/awsquery"
 	"github.com/aws/smithy-go/transport/http/protocol/rpcv2"
 )
 
@@ -32,7 +39,7 @@ type trip struct {
 // the service gets, and the reverse; and so for an error. An operation with unions is called for each of their members.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
-	if n := roundTrips(t, clients, true); n < 300 {
+	if n := roundTrips(t, clients, filler{}); n < 300 {
 		t.Errorf("only %d operations", n)
 	}
 }
@@ -57,11 +64,40 @@ func TestRoundTripCBOR(t *testing.T) {
 		"secretsmanager": func(c aws.Config) any {
 			return secretsmanager.NewFromConfig(c, func(o *secretsmanager.Options) { o.Protocol = rpcv2.NewCBOR(secretsschemas.Secretsmanager) })
 		},
-	}, false)
+	}, filler{noDocuments: true})
+}
+
+// TestRoundTripCloudWatch does the same with CloudWatch's older protocols; the SDK's own client speaks CBOR.
+func TestRoundTripCloudWatch(t *testing.T) {
+	t.Parallel()
+	for name, protocol := range map[string]smithyhttp.ClientProtocol{
+		"query":    awsquery.New(cloudwatchschemas.GraniteServiceVersion20100801),
+		"JSON 1.0": awsjson.New10(cloudwatchschemas.GraniteServiceVersion20100801),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			roundTrips(t, map[string]func(aws.Config) any{"monitoring": func(c aws.Config) any {
+				return cloudwatch.NewFromConfig(c, func(o *cloudwatch.Options) { o.Protocol = protocol })
+			}}, filler{noEmpty: name == "query"})
+		})
+	}
+}
+
+// TestQueryCompatible: an error of a service that has left query names its shape, and in a header its old code.
+func TestQueryCompatible(t *testing.T) {
+	t.Parallel()
+	url := serve(t, []Service{{"monitoring", operations{"DeleteAlarms": {reflect.TypeFor[cloudwatch.DeleteAlarmsInput](), func(context.Context, any) (any, error) {
+		return nil, &smithy.GenericAPIError{Code: "InvalidParameterValue", Message: "why"}
+	}}}}})
+	_, err := cloudwatch.NewFromConfig(config(url)).DeleteAlarms(t.Context(), &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{"a"}})
+	e, ok := errors.AsType[*cloudwatchtypes.InvalidParameterValueException](err)
+	if !ok || e.ErrorCode() != "InvalidParameterValue" || e.ErrorMessage() != "why" {
+		t.Errorf("%#v", err)
+	}
 }
 
 // roundTrips calls all operations of the clients' services, behind one handler, and returns their number.
-func roundTrips(t *testing.T, clients map[string]func(aws.Config) any, documents bool) int {
+func roundTrips(t *testing.T, clients map[string]func(aws.Config) any, with filler) int {
 	var trips sync.Map
 	url := serve(t, everything(t, func(c *Call, _ reflect.Type) (any, error) {
 		v, _ := trips.Load(c.Service + " " + c.Op)
@@ -80,7 +116,9 @@ func roundTrips(t *testing.T, clients map[string]func(aws.Config) any, documents
 				trips.Store(name+" "+op, tr)
 				t.Run(op, func(t *testing.T) {
 					for variant, most := 0, 1; variant < most; variant++ {
-						most = roundTrip(t, c.MethodByName(op), tr, &filler{t: t, variant: variant, noDocuments: !documents})
+						f := with
+						f.t, f.variant = t, variant
+						most = roundTrip(t, c.MethodByName(op), tr, &f)
 					}
 				})
 			}

@@ -9,7 +9,7 @@ import sys
 import boto3
 from botocore.config import Config
 
-CLIENTS = {'elasticloadbalancing': 'elbv2', 'tagging': 'resourcegroupstaggingapi'}
+CLIENTS = {'elasticloadbalancing': 'elbv2', 'tagging': 'resourcegroupstaggingapi', 'monitoring': 'cloudwatch'}
 
 
 def fill(shape, path=()):
