@@ -33,6 +33,8 @@ type Region struct {
 	Secrets secretsState
 	Scaling scalingState
 	ACM     acmState
+
+	CloudWatch cloudwatchState
 }
 
 func newState() *State { return &State{Regions: map[string]*Region{}} }
@@ -49,6 +51,7 @@ func (s *Sandbox) services() []wire.Service {
 		{Name: "logs", Impl: newLogs(s)},
 		{Name: "secretsmanager", Impl: newSecrets(s)},
 		{Name: "application-autoscaling", Impl: newScaling(s)},
+		{Name: "monitoring", Impl: newCloudWatch(s)},
 		{Name: "acm", Impl: newACM(s)},
 		{Name: "route53", Impl: newRoute53(s)},
 		{Name: "tagging", Impl: newTagging(s)},
