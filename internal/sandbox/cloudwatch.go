@@ -13,12 +13,12 @@ import (
 // cloudwatchState is what CloudWatch holds in one region: alarms by name, and the metrics that clients have put. The
 // metrics of AWS's own services are worked out when they are read (cloudwatch_ecs.go).
 type cloudwatchState struct {
-	Alarms  map[string]*alarm
+	Alarms  map[string]*metricAlarm
 	Metrics map[string]*series // by metricKey
 }
 
-// alarm is a metric alarm.
-type alarm struct {
+// metricAlarm is one with its state.
+type metricAlarm struct {
 	types.MetricAlarm
 	Tags  map[string]string
 	Until time.Time // SetAlarmState has set its state: it is not evaluated before
@@ -29,7 +29,7 @@ type cloudwatchService struct{ *Sandbox }
 func newCloudWatch(s *Sandbox) *cloudwatchService { return &cloudwatchService{s} }
 
 // alarm finds one that must be there.
-func (s *cloudwatchService) alarm(ctx context.Context, name *string) (*alarm, error) {
+func (s *cloudwatchService) alarm(ctx context.Context, name *string) (*metricAlarm, error) {
 	if a := s.region(ctx).CloudWatch.Alarms[val(name)]; a != nil {
 		return a, nil
 	}
@@ -114,7 +114,7 @@ func (s *cloudwatchService) SetAlarmState(ctx context.Context, in *cloudwatch.Se
 }
 
 // turn gives an alarm a state.
-func (a *alarm) turn(to types.StateValue, reason string, at time.Time) {
+func (a *metricAlarm) turn(to types.StateValue, reason string, at time.Time) {
 	if a.StateValue != to {
 		a.StateTransitionedTimestamp = &at
 	}
@@ -151,7 +151,7 @@ func (s *cloudwatchService) actions(ctx context.Context, names []string, on bool
 }
 
 // tagged finds what has an ARN: alarms are all that can be tagged here.
-func (s *cloudwatchService) tagged(ctx context.Context, arn *string) (*alarm, error) {
+func (s *cloudwatchService) tagged(ctx context.Context, arn *string) (*metricAlarm, error) {
 	_, name, ok := strings.Cut(val(arn), ":alarm:")
 	if a := s.region(ctx).CloudWatch.Alarms[name]; ok && a != nil && *a.AlarmArn == *arn {
 		return a, nil

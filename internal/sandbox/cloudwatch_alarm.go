@@ -42,7 +42,7 @@ func (s *Sandbox) putAlarm(r *Region, a types.MetricAlarm, tags map[string]strin
 		old.MetricAlarm = a
 		return
 	}
-	made := &alarm{MetricAlarm: a, Tags: tags}
+	made := &metricAlarm{MetricAlarm: a, Tags: tags}
 	made.turn(types.StateValueInsufficientData, "Unchecked: Initial alarm creation", s.clock)
 	put(&r.CloudWatch.Alarms, *a.AlarmName, made)
 }
@@ -85,7 +85,7 @@ func checkAlarm(in *cloudwatch.PutMetricAlarmInput) error {
 // evaluate looks at the alarm's last whole periods (user guide, "Evaluating an alarm"): it is in ALARM when as many of
 // them breach as it takes. Of those that lack, breaching and notBreaching count as such, ignore keeps the state, and
 // missing ones are left out, unless all are.
-func (s *Sandbox) evaluate(r *Region, a *alarm) {
+func (s *Sandbox) evaluate(r *Region, a *metricAlarm) {
 	if s.clock.Before(a.Until) {
 		return
 	}
