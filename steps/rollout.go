@@ -44,8 +44,13 @@ func (s *Service) settled(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	f := s.release
-	f.Cluster, f.Service, f.Created, f.Healthy = *s.live.ClusterArn, *s.live.ServiceName, *s.live.CreatedAt, s.Options.Wait == "healthy"
+	if f.Cluster == "" {
+		f.Cluster, f.Service, f.Created, f.Healthy = *s.live.ClusterArn, *s.live.ServiceName, *s.live.CreatedAt, s.Options.Wait == "healthy"
+	}
 	return s.AWS.Look(ctx, f)
 }
+
+// Halt stops the deployment that is awaited and rolls it back: see [aws.ECS.Halt].
+func (s *Rollout) Halt(ctx context.Context) error { return s.AWS.ECS.Halt(ctx, s.Service.release) }
 
 var _ deploy.Slow = (*Rollout)(nil)

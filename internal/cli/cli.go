@@ -27,8 +27,10 @@ type process struct {
 	stdin    io.Reader
 	getenv   func(string) (string, bool)
 	began    time.Time
-	written  *results
-	asked    time.Duration // how long somebody thought about a question
+
+	interrupts *interrupts
+	written    *results
+	asked      time.Duration // how long somebody thought about a question
 
 	// Known once the global flags are read.
 	mode ui.Mode
@@ -49,8 +51,9 @@ func Main(args []string) int {
 	p.terminal.Out.Writer = p.written
 	// A pipe that nobody reads is an error of the write, not the end of the program in the middle of a change.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	ctx, stop := interruptible(context.Background())
+	ctx, interrupts, stop := interruptible(context.Background())
 	defer stop()
+	p.interrupts = interrupts
 	app := p.app()
 	args, err := hoist(app, asked(args))
 	if err == nil {
@@ -112,31 +115,6 @@ func (r *results) Write(b []byte) (int, error) {
 	n, err := r.to.Write(b)
 	r.err = cmp.Or(r.err, err)
 	return n, err
-}
-
-// errInterrupted is the cause of a context that the first Ctrl-C has ended.
-var errInterrupted = errors.New("interrupted")
-
-// interruptible ends the context at the first Ctrl-C or SIGTERM; the second leaves at once.
-func interruptible(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	done := make(chan struct{})
-	go func() {
-		select {
-		case <-signals:
-			cancel(errInterrupted)
-		case <-done:
-			return
-		}
-		select {
-		case <-signals:
-			os.Exit(exitInterrupted)
-		case <-done:
-		}
-	}()
-	return ctx, func() { signal.Stop(signals); close(done); cancel(nil) }
 }
 
 func (p *process) app() *cli.App {

@@ -86,7 +86,7 @@ func (s *session) release(list []deploy.Step, report func(time.Duration) error) 
 		}
 	}
 	began := time.Now()
-	if err := s.stop(stack.Apply(s.c.Context)); err != nil {
+	if err := s.await(list, stack.Apply); err != nil {
 		return err
 	}
 	return report(time.Since(began))

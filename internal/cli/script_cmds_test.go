@@ -157,6 +157,7 @@ func (w *watch) Write(p []byte) (int, error) {
 }
 
 // interrupt presses Ctrl-C when what a command prints matches, and holds its exit code: "interrupt 130 PATTERN COMMAND...".
+// What it printed is in the file output.
 func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: interrupt CODE PATTERN COMMAND ARGS...")
@@ -167,6 +168,7 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(cmd.Start())
 	_ = cmd.Wait()
 	ts.Logf("%s", out.text.String())
+	ts.Check(os.WriteFile(ts.MkAbs("output"), out.text.Bytes(), 0o600))
 	if got := strconv.Itoa(cmd.ProcessState.ExitCode()); got != args[0] || out.then != nil {
 		ts.Fatalf("exit code %s, want %s; matched %v", got, args[0], out.then == nil)
 	}

@@ -27,14 +27,15 @@ const sandboxSpeed = 60
 // A session is one command at work: the manifest, the account, and how to speak of it.
 type session struct {
 	*process
-	c      *cli.Context
-	app    *steps.App
-	named  bool          // the command line names the service: there is no manifest
-	poll   time.Duration // between two looks at what is awaited
-	who    aws.Identity
-	ecr    *steps.ECR // of a deploy that looks for its image
-	notes  []string   // said before anything else
-	cancel context.CancelFunc
+	c       *cli.Context
+	app     *steps.App
+	named   bool          // the command line names the service: there is no manifest
+	poll    time.Duration // between two looks at what is awaited
+	who     aws.Identity
+	ecr     *steps.ECR // of a deploy that looks for its image
+	notes   []string   // said before anything else
+	cancel  context.CancelFunc
+	awaited *awaited // what is being applied; nil before
 }
 
 // observe lets tests record what goes over the wire.

@@ -61,7 +61,7 @@ func (p *process) doUp(c *cli.Context) error {
 	if !s.app.Options.Awaited() {
 		apply = stack.Grow
 	}
-	if err := s.stop(apply(s.c.Context)); err != nil {
+	if err := s.await(all, apply); err != nil {
 		return err
 	}
 	s.remark(stack.Plan())
@@ -95,6 +95,7 @@ func (s *session) wanted() []deploy.Step {
 // read finds what is live.
 func (s *session) read(all []deploy.Step) (*deploy.Stack, error) {
 	stack, err := deploy.New(func(e deploy.Event) {
+		s.awaited.event(e)
 		e.Err = briefly(e.Err)
 		s.sink.Event(e)
 	}, all...)

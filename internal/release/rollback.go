@@ -101,12 +101,6 @@ func (r *Rollback) definitions(ctx context.Context, past []aws.Deployment) (map[
 	return of, nil
 }
 
-// goesBack says whether ECS is rolling a deployment back already.
-func goesBack(d *aws.Deployment) bool {
-	return d.Status == types.ServiceDeploymentStatusRollbackInProgress || d.Status == types.ServiceDeploymentStatusRollbackRequested ||
-		d.Status == types.ServiceDeploymentStatusStopRequested
-}
-
 // Plan is one change, none when ECS is rolling back already.
 func (r *Rollback) Plan() []deploy.Change {
 	c := deploy.Change{Op: deploy.Update, What: "service " + r.Service.Name}
@@ -117,7 +111,7 @@ func (r *Rollback) Plan() []deploy.Change {
 		if r.to.Status == types.TaskDefinitionStatusInactive {
 			c.Why = "it was deregistered: it is registered again"
 		}
-	case goesBack(r.under):
+	case r.under.GoesBack():
 		r.join()
 		return nil
 	default:
@@ -136,7 +130,7 @@ func (r *Rollback) join() {
 
 // Notes say that ECS is rolling back already.
 func (r *Rollback) Notes() []string {
-	if r.to != nil || !goesBack(r.under) {
+	if r.to != nil || !r.under.GoesBack() {
 		return nil
 	}
 	return []string{"the deployment of " + short(r.under.TaskDefinition) + " is being rolled back already: it is joined"}

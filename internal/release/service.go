@@ -170,6 +170,9 @@ func (s *Service) settled(ctx context.Context, wait string) (string, error) {
 	return s.Calls.Look(ctx, s.follow)
 }
 
+// Halt stops the deployment that this command has started or joined and rolls it back: see [aws.ECS.Halt].
+func (s *Service) Halt(ctx context.Context) error { return s.Calls.ECS.Halt(ctx, s.follow) }
+
 // Deployed is the deployment that this command has started or joined, as it was last seen; ok is false without one.
 func (s *Service) Deployed() (last *aws.Deployment, ok bool) {
 	if s.follow == nil {

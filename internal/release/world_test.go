@@ -69,9 +69,11 @@ func (w *world) app(image string) *steps.App {
 	}
 }
 
-func (w *world) up(image string) error {
+func (w *world) up(image string) error { return w.upWithin(w.t.Context(), image) }
+
+func (w *world) upWithin(ctx context.Context, image string) error {
 	stack := w.stack(steps.All(w.app(image))...)
-	return cmp(stack.Read(w.t.Context()), stack.Check, func() error { return stack.Apply(w.t.Context()) })
+	return cmp(stack.Read(ctx), stack.Check, func() error { return stack.Apply(ctx) })
 }
 
 // plan is what up would do, as text without notes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -11,16 +12,53 @@ import (
 func Confirm(ctx context.Context, in io.Reader, s Stream, question string) (bool, error) {
 	answer, err := ask(ctx, in, s, question+" [y/N]")
 	answer = strings.ToLower(answer)
-	return answer == "y" || answer == "yes", err
+	return answer == "y" || answer == "yes", unlessEnded(err)
 }
 
 // Type asks for a word to be typed, for what can't be undone, and says whether it was.
 func Type(ctx context.Context, in io.Reader, s Stream, question, want string) (bool, error) {
 	answer, err := ask(ctx, in, s, question+" (type "+want+")")
-	return answer == want && want != "", err
+	return answer == want && want != "", unlessEnded(err)
 }
 
-// ask returns the next line of in, or the cause of ctx's end: Ctrl-C answers, too. The reading itself can't be
+// unlessEnded is err, but that in has ended is an answer.
+func unlessEnded(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// A Choice is one of several answers to a question.
+type Choice struct{ Key, Text string }
+
+// Choose asks which of several things to do, on s (stderr), and returns the key of one. A key or a word that begins with
+// it is an answer, enter alone is the first choice, and the end of in is "".
+func Choose(ctx context.Context, in io.Reader, s Stream, question string, choices ...Choice) (key string, err error) {
+	keys := make([]string, len(choices))
+	s.print(s.in(bold, Safe(question)) + "\n")
+	for i, c := range choices {
+		keys[i] = c.Key
+		s.print("  " + s.in(bold, c.Key) + "  " + Safe(c.Text) + "\n")
+	}
+	for {
+		answer, err := ask(ctx, in, s, "which? ["+strings.ToUpper(keys[0])+"/"+strings.Join(keys[1:], "/")+"]")
+		switch {
+		case errors.Is(err, io.EOF):
+			return "", nil
+		case err != nil:
+			return "", err
+		case answer == "":
+			return keys[0], nil
+		}
+		if i := slices.IndexFunc(keys, func(k string) bool { return strings.HasPrefix(strings.ToLower(answer), k) }); i >= 0 {
+			return keys[i], nil
+		}
+	}
+}
+
+// ask returns the next line of in, io.EOF with what stood there when it ends, or the cause of ctx's end: Ctrl-C answers,
+// too. The reading itself can't be
 // stopped, so nothing may be asked after that.
 func ask(ctx context.Context, in io.Reader, s Stream, question string) (string, error) {
 	s.print(s.in(bold, Safe(question)) + " ")
@@ -37,9 +75,6 @@ func ask(ctx context.Context, in io.Reader, s Stream, question string) (string, 
 	case a := <-read:
 		if a.err != nil {
 			s.print("\n") // nobody pressed enter
-		}
-		if errors.Is(a.err, io.EOF) {
-			a.err = nil
 		}
 		return a.text, a.err
 	case <-ctx.Done():

@@ -154,13 +154,16 @@ func failedText(e deploy.Event) string {
 	return "failed: " + line(strings.TrimPrefix(e.Err.Error(), e.Step+": "))
 }
 
+// ErrInterrupted is that somebody has stopped the run, which is no failure.
+var ErrInterrupted = errors.New("interrupted")
+
 // end is the run in a line: "done in 4m37s: 18 created, 2 updated", or nothing when nothing happened.
 func (b *board) end(now time.Time, err error) string {
 	if b.begun.IsZero() {
 		return ""
 	}
 	word := "done in "
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) {
 		word = "stopped after "
 	} else if err != nil {
 		word = "failed after "

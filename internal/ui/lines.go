@@ -110,6 +110,9 @@ func (l *lines) Log(text string) {
 	}
 }
 
+// Aside has nothing to take off: a stream of JSON has no room for talk, and none is had.
+func (l *lines) Aside(f func()) { f() }
+
 func (l *lines) Stop(err error, hints ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -22,6 +22,7 @@ type live struct {
 	region region
 	above  []string    // lines not printed yet
 	tick   *time.Timer // nil while nothing is under way
+	aside  bool        // somebody is talked to: nothing is painted
 	over   bool
 }
 
@@ -68,6 +69,21 @@ func (l *live) Log(text string) {
 		l.above = append(l.above, l.s.in(dim, l.s.either("│ ", "| ")+strings.TrimRight(t, "\n")))
 	}
 	l.soon()
+}
+
+func (l *live) Aside(f func()) {
+	l.mu.Lock()
+	w, _ := l.s.size()
+	l.s.print(l.region.frame(l.above, nil, w))
+	l.above, l.aside = nil, true
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.aside = false
+		l.paint()
+	}()
+	f()
 }
 
 func (l *live) Stop(err error, _ ...string) {
@@ -134,6 +150,9 @@ func (l *live) beat() {
 }
 
 func (l *live) paint() {
+	if l.aside {
+		return
+	}
 	w, h := l.s.size()
 	frame := l.region.frame(l.above, l.rows(time.Now(), w, h), w)
 	l.above = nil

@@ -18,6 +18,8 @@ type plain struct {
 	mu    sync.Mutex
 	board board
 	beat  *time.Timer
+	aside bool            // somebody is talked to:
+	held  strings.Builder // what waits until that is over
 	over  bool
 }
 
@@ -94,6 +96,20 @@ func (p *plain) Log(text string) {
 	}
 }
 
+func (p *plain) Aside(f func()) {
+	p.mu.Lock()
+	p.aside = true
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.aside = false
+		p.s.print(p.held.String())
+		p.held.Reset()
+	}()
+	f()
+}
+
 func (p *plain) Stop(err error, _ ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -119,7 +135,12 @@ func (p *plain) Stop(err error, _ ...string) {
 
 // line prints, and puts the next heartbeat off.
 func (p *plain) line(at time.Time, text string) {
-	p.s.print(p.s.in(dim, at.Format(time.TimeOnly)) + " " + text + "\n")
+	text = p.s.in(dim, at.Format(time.TimeOnly)) + " " + text + "\n"
+	if p.aside {
+		p.held.WriteString(text)
+		return
+	}
+	p.s.print(text)
 	switch {
 	case p.over:
 	case p.beat == nil:

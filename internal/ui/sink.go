@@ -55,6 +55,9 @@ type Sink interface {
 	Plan(deploy.Plan) // what will be done, before it is asked for
 	Event(deploy.Event)
 	Log(line string) // what a build or another program printed
+	// Aside takes what is repainted off the screen while f talks to somebody on stderr. Events may come meanwhile; they
+	// are shown afterwards.
+	Aside(f func())
 	// Stop ends the run, well or with err. The JSON sink reports err and the hints, so that nobody else does; the
 	// others leave that to [Error].
 	Stop(err error, hints ...string)
@@ -83,4 +86,5 @@ func (quiet) Start(Run)             {}
 func (quiet) Plan(deploy.Plan)      {}
 func (quiet) Event(deploy.Event)    {}
 func (quiet) Log(string)            {}
+func (quiet) Aside(f func())        { f() }
 func (quiet) Stop(error, ...string) {}
