@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +22,8 @@ func (p *process) sandbox() *cli.Command {
 			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:4566", Usage: "the `ADDRESS` to serve on"},
 			&cli.StringFlag{Name: "speed", Value: "60x", Usage: "how much faster AWS's waits run: `60x`, 1x, instant"},
 		},
-		Action: p.doSandbox,
+		Subcommands: []*cli.Command{p.sandboxFault()},
+		Action:      p.doSandbox,
 	}
 }
 
@@ -35,11 +35,11 @@ func (p *process) doSandbox(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(filepath.Dir(c.String("file")), ".fargatectl")
-	if err := hidden(dir); err != nil {
+	dir, err := sandboxDir(c)
+	if err != nil {
 		return err
 	}
-	box, err := sandbox.Open(sandbox.Options{Dir: filepath.Join(dir, "sandbox"), Speed: speed})
+	box, err := sandbox.Open(sandbox.Options{Dir: dir, Speed: speed})
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (p *process) doSandbox(c *cli.Context) error {
 		return usageErrorf("%w", err)
 	}
 	_, _ = fmt.Fprintf(p.terminal.Err, "SANDBOX at http://%s, AWS's waits %s, state in %s; Ctrl-C ends it\n  aws --endpoint-url http://%[1]s sts get-caller-identity\n",
-		l.Addr(), c.String("speed"), filepath.Join(dir, "sandbox"))
+		l.Addr(), c.String("speed"), dir)
 	srv := &http.Server{Handler: box, ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(l) }()

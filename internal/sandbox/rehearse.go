@@ -62,6 +62,22 @@ func (s *Sandbox) Armed() (arms []Arm, err error) {
 	return arms, err
 }
 
+// Services are the names of the ECS services that are up, in any region.
+func (s *Sandbox) Services() (names []string, err error) {
+	err = s.Do(func(st *State) {
+		for _, r := range sorted(st.Regions) {
+			for _, c := range sorted(r.ECS.Clusters) {
+				for name, sv := range sorted(c.Services) {
+					if *sv.Status == "ACTIVE" {
+						names = append(names, name)
+					}
+				}
+			}
+		}
+	})
+	return names, err
+}
+
 // takeArm uses up what is armed for a service's deployment: by its name before any. "" is nothing.
 func (st *State) takeArm(service string, balanced bool) string {
 	for _, name := range []string{service, ""} {
@@ -134,15 +150,14 @@ func (s *scene) denied(action, resource string) string {
 
 // secret is the ARN of the first secret that a container asks for; of one that could be, if none does.
 func (s *scene) secret() string {
-	for _, c := range s.d.ContainerDefinitions {
-		for _, secret := range c.Secrets {
-			if parts := strings.Split(*secret.ValueFrom, ":"); len(parts) > 6 {
-				return strings.Join(parts[:7], ":")
-			}
-			return *secret.ValueFrom
+	from := s.s.arn("secretsmanager", s.r.Name, "secret:"+*s.d.Family+"/database-url-a1B2c3")
+	for _, c := range slices.Backward(s.d.ContainerDefinitions) {
+		if len(c.Secrets) > 0 {
+			from = *c.Secrets[0].ValueFrom
 		}
 	}
-	return s.s.arn("secretsmanager", s.r.Name, "secret:"+*s.d.Family+"/database-url-a1B2c3")
+	parts := strings.Split(from, ":") // a key, a stage and a version can stand behind it
+	return strings.Join(parts[:min(7, len(parts))], ":")
 }
 
 // group is the container's log group.
