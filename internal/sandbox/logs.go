@@ -1,10 +1,8 @@
 package sandbox
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"path"
@@ -12,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
@@ -26,15 +23,6 @@ type logGroup struct {
 	Tags    map[string]string
 	Streams map[string]*types.LogStream
 	File    string // of its events
-}
-
-// A logEvent is one line of a group's file.
-type logEvent struct {
-	Stream   string
-	Time     int64 // milliseconds
-	Ingested int64
-	Message  string
-	ID       string
 }
 
 type logsService struct{ *Sandbox }
@@ -174,129 +162,13 @@ func (s *Sandbox) stream(g *logGroup, name string) *types.LogStream {
 	return g.Streams[name]
 }
 
-// log writes lines of a task into its stream, as the awslogs driver does; a group that is not there loses them.
-func (s *Sandbox) log(r *Region, group, stream string, at time.Time, lines ...string) error {
-	g := r.Logs.Groups[group]
-	if g == nil {
-		return nil
-	}
-	st := s.stream(g, stream)
-	for _, line := range lines {
-		e := logEvent{stream, at.UnixMilli(), s.clock.UnixMilli(), line, fmt.Sprintf("%056d", s.nextSeq())}
-		b, err := json.Marshal(e)
-		if err != nil {
-			return err
-		}
-		if err := s.store.append(g.File, b); err != nil {
-			return err
-		}
-		if st.FirstEventTimestamp == nil {
-			st.FirstEventTimestamp = &e.Time
-		}
-		st.LastEventTimestamp, st.LastIngestionTime = &e.Time, &e.Ingested
-	}
-	return nil
-}
-
-func (s *logsService) PutLogEvents(ctx context.Context, in *cloudwatchlogs.PutLogEventsInput) (*cloudwatchlogs.PutLogEventsOutput, error) {
-	g, err := s.group(ctx, in.LogGroupName)
-	if err != nil {
-		return nil, err
-	}
-	if g.Streams[val(in.LogStreamName)] == nil {
-		return nil, fail("ResourceNotFoundException", "The specified log stream does not exist.")
-	}
-	for _, e := range in.LogEvents {
-		if err := s.log(s.region(ctx), *g.LogGroupName, *in.LogStreamName, time.UnixMilli(val(e.Timestamp)), val(e.Message)); err != nil {
-			return nil, err
-		}
-	}
-	return &cloudwatchlogs.PutLogEventsOutput{NextSequenceToken: new(fmt.Sprintf("%056d", s.nextSeq()))}, nil
-}
-
-// events reads a group's events by time. A crash between an event's line and the state's file can write the
-// same event twice: it counts once.
-func (s *Sandbox) events(g *logGroup) ([]logEvent, error) {
-	b, err := s.store.read(g.File)
-	var all []logEvent
-	seen := map[string]bool{}
-	for line := range bytes.Lines(b) {
-		var e logEvent
-		if json.Unmarshal(line, &e) == nil && !seen[e.ID] { // a torn last line is no event
-			seen[e.ID] = true
-			all = append(all, e)
-		}
-	}
-	slices.SortStableFunc(all, func(a, b logEvent) int { return cmp.Compare(a.Time, b.Time) })
-	return all, err
-}
-
-func (s *logsService) FilterLogEvents(ctx context.Context, in *cloudwatchlogs.FilterLogEventsInput) (*cloudwatchlogs.FilterLogEventsOutput, error) {
-	name := in.LogGroupName
-	if in.LogGroupIdentifier != nil { // a name or an ARN
-		n := *in.LogGroupIdentifier
-		if _, after, ok := strings.Cut(n, ":log-group:"); ok {
-			n = strings.TrimSuffix(after, ":*")
-		}
-		name = &n
-	}
-	g, err := s.group(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	matches, err := filterPattern(val(in.FilterPattern))
-	if err != nil {
-		return nil, err
-	}
-	all, err := s.events(g)
-	if err != nil {
-		return nil, err
-	}
-	out := &cloudwatchlogs.FilterLogEventsOutput{}
-	for _, e := range all {
-		if in.StartTime != nil && e.Time < *in.StartTime || in.EndTime != nil && e.Time >= *in.EndTime ||
-			len(in.LogStreamNames) > 0 && !slices.Contains(in.LogStreamNames, e.Stream) ||
-			!strings.HasPrefix(e.Stream, val(in.LogStreamNamePrefix)) || !matches(e.Message) {
-			continue
-		}
-		out.Events = append(out.Events, types.FilteredLogEvent{
-			EventId: &e.ID, IngestionTime: &e.Ingested, LogStreamName: &e.Stream, Message: &e.Message, Timestamp: &e.Time,
-		})
-	}
-	out.Events, out.NextToken, err = page(out.Events, in.NextToken, in.Limit, 10000)
-	return out, err
-}
-
-func (s *logsService) GetLogEvents(ctx context.Context, in *cloudwatchlogs.GetLogEventsInput) (*cloudwatchlogs.GetLogEventsOutput, error) {
-	g, err := s.group(ctx, in.LogGroupName)
-	if err != nil {
-		return nil, err
-	}
-	if g.Streams[val(in.LogStreamName)] == nil {
-		return nil, fail("ResourceNotFoundException", "The specified log stream does not exist.")
-	}
-	all, err := s.events(g)
-	out := &cloudwatchlogs.GetLogEventsOutput{}
-	for _, e := range all {
-		if e.Stream == *in.LogStreamName && (in.StartTime == nil || e.Time >= *in.StartTime) && (in.EndTime == nil || e.Time < *in.EndTime) {
-			out.Events = append(out.Events, types.OutputLogEvent{IngestionTime: &e.Ingested, Message: &e.Message, Timestamp: &e.Time})
-		}
-	}
-	// AWS answers the same token again at the end of a stream.
-	from := 0
-	if _, n, ok := strings.Cut(val(in.NextToken), "/"); ok {
-		from, _ = strconv.Atoi(n)
-	}
-	out.Events = out.Events[min(from, len(out.Events)):]
-	out.NextForwardToken = new(fmt.Sprintf("f/%d", from+len(out.Events)))
-	out.NextBackwardToken = new(fmt.Sprintf("b/%d", from))
-	return out, err
-}
-
 func (s *logsService) DescribeLogStreams(ctx context.Context, in *cloudwatchlogs.DescribeLogStreamsInput) (*cloudwatchlogs.DescribeLogStreamsOutput, error) {
 	g, err := s.group(ctx, in.LogGroupName)
 	if err != nil {
 		return nil, err
+	}
+	if in.OrderBy == types.OrderByLastEventTime && in.LogStreamNamePrefix != nil {
+		return nil, fail("InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix.")
 	}
 	out := &cloudwatchlogs.DescribeLogStreamsOutput{}
 	for name, st := range sorted(g.Streams) {

@@ -47,6 +47,9 @@ type Sandbox struct {
 	faults []*Fault
 	calls  []Call
 	watch  func() // of a test
+
+	logFiles map[string]*logFile // as far as they were read
+	delivery Delivery            // of log events
 }
 
 // A Call is one request that was answered.
@@ -61,7 +64,7 @@ type Call struct {
 func (c Call) Changing() bool { return changing(c.Op) }
 
 func changing(op string) bool {
-	for _, p := range []string{"Describe", "List", "Get", "BatchGet", "Filter", "BatchCheck"} {
+	for _, p := range []string{"Describe", "List", "Get", "BatchGet", "Filter", "BatchCheck", "StartLiveTail"} {
 		if strings.HasPrefix(op, p) {
 			return false
 		}

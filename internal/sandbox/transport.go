@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/fargatectl/fargatectl/internal/sandbox/wire"
 )
 
 // ServeHTTP serves AWS's APIs, and an OCI registry below /v2/.
@@ -30,6 +33,9 @@ func (s *Sandbox) RoundTrip(r *http.Request) (*http.Response, error) {
 	if in.Host == "" {
 		in.Host = r.URL.Host
 	}
+	if wire.Streams(r) {
+		return s.streamed(r, in), nil
+	}
 	err := served(func() { s.ServeHTTP(rec, in) })
 	_, _ = io.Copy(io.Discard, r.Body)
 	_ = r.Body.Close()
@@ -39,6 +45,47 @@ func (s *Sandbox) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp := rec.Result()
 	resp.Request = r
 	return resp, nil
+}
+
+// streamed serves a request whose answer comes bit by bit, and may not end before the request's context does.
+func (s *Sandbox) streamed(r, in *http.Request) *http.Response {
+	body, w := io.Pipe()
+	p := &piped{header: http.Header{}, body: w, begun: make(chan *http.Response, 1), answer: &http.Response{
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1, Body: body, Request: r,
+	}}
+	stop := context.AfterFunc(r.Context(), func() { _ = body.CloseWithError(context.Cause(r.Context())) })
+	go func() {
+		defer stop()
+		err := served(func() { s.ServeHTTP(p, in) })
+		_ = r.Body.Close()
+		p.WriteHeader(http.StatusOK)
+		_ = w.CloseWithError(err)
+	}()
+	return <-p.begun
+}
+
+// piped is a ResponseWriter whose reader sees each write at once.
+type piped struct {
+	header http.Header
+	body   *io.PipeWriter
+	answer *http.Response
+	begun  chan *http.Response // nil once the answer has begun
+}
+
+func (p *piped) Header() http.Header { return p.header }
+func (p *piped) FlushError() error   { return nil }
+
+func (p *piped) WriteHeader(status int) {
+	if p.begun != nil {
+		p.answer.StatusCode, p.answer.Status, p.answer.Header = status, http.StatusText(status), p.header.Clone()
+		p.begun <- p.answer
+		p.begun = nil
+	}
+}
+
+func (p *piped) Write(b []byte) (int, error) {
+	p.WriteHeader(http.StatusOK)
+	return p.body.Write(b)
 }
 
 // recorder is an httptest one; a handler that aborts it cuts the connection.

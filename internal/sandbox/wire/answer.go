@@ -85,12 +85,16 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	stream func(http.ResponseWriter) // behind the body
 }
 
 func (a *answer) write(w http.ResponseWriter) {
 	maps.Copy(w.Header(), a.header)
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body) // the client is gone if this fails
+	if a.stream != nil {
+		a.stream(w)
+	}
 }
 
 // render makes the answer of an output, a pointer, which may be nil.
@@ -257,7 +261,7 @@ func (q *request) malformed(err error) error {
 }
 
 func (q *request) treeAnswer(status int, tree any) *answer {
-	a := &answer{status, http.Header{}, nil}
+	a := &answer{status: status, header: http.Header{}}
 	if q.protocol == rpcCBOR {
 		a.header.Set("Content-Type", "application/cbor")
 		a.header.Set("Smithy-Protocol", "rpc-v2-cbor")
@@ -274,7 +278,7 @@ func (q *request) treeAnswer(status int, tree any) *answer {
 }
 
 func xmlAnswer(status int) *answer {
-	return &answer{status, http.Header{"Content-Type": {"text/xml;charset=UTF-8"}}, nil}
+	return &answer{status: status, header: http.Header{"Content-Type": {"text/xml;charset=UTF-8"}}}
 }
 
 // requestID makes a random UUID, as AWS's are.

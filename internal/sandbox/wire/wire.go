@@ -92,7 +92,7 @@ func methods(service string, impl any) operations {
 		t := mv.Type()
 		if t.NumIn() != 2 || t.NumOut() != 2 || t.In(0) != reflect.TypeFor[context.Context]() || t.Out(1) != reflect.TypeFor[error]() ||
 			t.In(1).Kind() != reflect.Pointer || t.In(1).Elem().Name() != m.Name+"Input" ||
-			t.Out(0).Kind() != reflect.Pointer || t.Out(0).Elem().Name() != m.Name+"Output" {
+			t.Out(0).Kind() != reflect.Pointer || t.Out(0).Elem().Name() != m.Name+"Output" && t.Out(0) != reflect.TypeFor[*Stream]() {
 			continue
 		}
 		if !slices.Contains(strings.Fields(checked[service]), m.Name) {
@@ -153,13 +153,17 @@ func (s *server) call(ctx context.Context, q *request, op operation, in any) (*a
 	var a *answer
 	out, err := s.around(context.WithValue(ctx, callKey{}, c), c, func(ctx context.Context) (out any, err error) {
 		defer q.caught(&err)
-		if out, err = op.do(ctx, in); err == nil {
+		out, err = op.do(ctx, in)
+		if _, streams := out.(*Stream); err == nil && !streams {
 			done, a = out, q.render(out)
 		}
 		return out, err
 	})
 	if err != nil {
 		return nil, err
+	}
+	if s, ok := out.(*Stream); ok {
+		return q.streamAnswer(ctx, s), nil
 	}
 	if a == nil || out != done {
 		a = q.render(out)
