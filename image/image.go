@@ -57,14 +57,15 @@ type Spec struct {
 
 // Built is an image that stands on this machine, ready to be pushed. Close it when done.
 type Built struct {
-	Image  v1.Image
-	Digest v1.Hash
-	Size   int64 // bytes of all layers as they are stored in a registry
+	Image  v1.Image // nil while an engine keeps it
+	Digest v1.Hash  // of one that an engine keeps it is known once it is pushed
+	Size   int64    // bytes of all layers as they are stored in a registry; of one that an engine keeps unpacked, until it is pushed
 	Took   time.Duration
 	Config *v1.ConfigFile
 	Tool   string // what built it: "go1.26.8", "docker 28.2.2"
 
-	dir string // temporary files behind Image
+	kept *kept  // by the engine that has built it
+	dir  string // temporary files
 }
 
 // Close removes the temporary files behind the image, which can't be pushed afterwards.
@@ -147,17 +148,25 @@ func (b *Built) describe(want v1.Platform) (err error) {
 	if b.Config, err = b.Image.ConfigFile(); err != nil {
 		return err
 	}
-	if b.Config.OS != want.OS || b.Config.Architecture != want.Architecture {
-		return &Error{
-			What: fmt.Sprintf("the image is %s/%s, the service runs on %s", b.Config.OS, b.Config.Architecture, want),
-			Ways: fmt.Sprintf("build for %s (a FROM --platform in the Dockerfile may say otherwise), or set the service's architecture", want),
-		}
+	if err := runsOn(b.Config, want); err != nil {
+		return err
 	}
 	if b.Digest, err = b.Image.Digest(); err != nil {
 		return err
 	}
 	b.Size, err = size(b.Image)
 	return err
+}
+
+// runsOn refuses an image for another platform than the service's.
+func runsOn(c *v1.ConfigFile, want v1.Platform) error {
+	if c.OS == want.OS && c.Architecture == want.Architecture {
+		return nil
+	}
+	return &Error{
+		What: fmt.Sprintf("the image is %s/%s, the service runs on %s", c.OS, c.Architecture, want),
+		Ways: fmt.Sprintf("build for %s (a FROM --platform in the Dockerfile may say otherwise), or set the service's architecture", want),
+	}
 }
 
 // size is the sum of an image's layers as they are stored.
