@@ -81,14 +81,27 @@ func openBridge(ctx context.Context, d *destination, dir, key, id string, want v
 	}
 	sum := sha256.Sum256([]byte(secret))
 	port := 20000 + int(binary.BigEndian.Uint16(sum[:]))%20000
-	if b.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err != nil {
-		if b.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil { // another push has it
-			return nil, err
-		}
+	if b.listener, err = listen(ctx, port); err != nil {
+		return nil, err
 	}
 	b.server = &http.Server{Handler: b.routes(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = b.server.Serve(b.listener) }() // ends with close, and a failure to serve is one of the engine's push
 	return b, nil
+}
+
+// listen takes a port of loopback, or another one while a push of somebody else has it. A process that is just being
+// started can have it, too, for a moment: from the fork to the exec it has all files of its parent.
+func listen(ctx context.Context, port int) (l net.Listener, err error) {
+	at := func(port int) (net.Listener, error) {
+		return new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	}
+	for range 5 {
+		if l, err = at(port); err == nil {
+			return l, nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return at(0)
 }
 
 // ref is what the engine pushes to.

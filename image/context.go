@@ -67,6 +67,18 @@ func (c *buildContext) read() error {
 	return err
 }
 
+// writeIgnore writes the patterns for an engine that reads the folder itself, with what never belongs to the context.
+func (c *buildContext) writeIgnore(file string) error {
+	patterns, err := c.patterns()
+	if err != nil {
+		return err
+	}
+	for _, never := range c.never {
+		patterns = append(patterns, strings.NewReplacer(`\\`, `\\\\`, "*", `\\*`, "?", `\\?`, "[", `\\[`).Replace(never))
+	}
+	return os.WriteFile(file, []byte(strings.Join(patterns, "\n")+"\n"), 0o600)
+}
+
 func (c *buildContext) patterns() ([]string, error) {
 	for _, name := range []string{c.dockerfile + ".dockerignore", ".dockerignore"} {
 		f, err := c.root.Open(name)

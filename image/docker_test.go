@@ -18,18 +18,28 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
-// docker is a docker command for one test: it notes how it is called and does what the test wants of it.
-const docker = `#!/bin/sh
+// dockerScript is a docker command for one test: it notes how it is called and does what the test wants of it.
+const dockerScript = `#!/bin/sh
 printf '%s\n' "$*" >>"$FAKE/calls"
 case "$1 $2" in
-"version --format") [ -z "$FAKE_HANGS" ] || exec sleep 60; [ -n "$FAKE_SERVER" ] || exit 1; echo "$FAKE_SERVER" ;;
-"buildx version") [ -n "$FAKE_BUILDX" ] || exit 1 ;;
+"--version ") echo "Docker version $FAKE_CLIENT, build x" ;;
+"info --format") [ -z "$FAKE_HANGS" ] || exec sleep 60; [ -n "$FAKE_SERVER" ] || exit 1; printf '{"ServerVersion":"%s"%s}\n' "$FAKE_SERVER" "$FAKE_INFO" ;;
+"context inspect") echo "$FAKE_ENDPOINT" ;;
+"buildx version") [ -n "$FAKE_DRIVER" ] || exit 1 ;;
+"buildx inspect") printf 'Name: x\nDriver:  %s\n' "$FAKE_DRIVER" ;;
 "save "*) cat "$FAKE/saved.tar" ;;
+"tag "* | "rmi "*) ;;
+"push "*) [ -z "$FAKE_PUSH_FAILS" ] || { echo "no space left on device" >&2; exit 1; } ;;
 "build "* | "buildx build")
 	env >"$FAKE/env"
 	cat >"$FAKE/context.tar"
 	for i in $(seq 1 50); do echo "#$i building" >&2; done
-	[ -z "$FAKE_FAILS" ] || { echo "Dockerfile:2 RUN false: exit code: 1" >&2; exit 1; } ;;
+	[ -z "$FAKE_FAILS" ] || { echo "Dockerfile:2 RUN false: exit code: 1" >&2; exit 1; }
+	while [ $# -gt 0 ]; do
+		[ "$1" != --iidfile ] || cp "$FAKE/id" "$2"
+		case "$1" in type=oci,*) cp -r "$FAKE/layout" "${1#*dest=}" ;; esac
+		shift
+	done ;;
 *) echo "unknown: $*" >&2; exit 125 ;;
 esac
 `
@@ -37,13 +47,16 @@ esac
 // fakeDocker puts the docker command first on PATH and returns its folder. It calls t.Setenv: such a test is not parallel.
 func fakeDocker(t *testing.T) string {
 	t.Helper()
-	dir := folder(t, map[string]string{"docker": docker})
+	dir := folder(t, map[string]string{"docker": dockerScript})
 	if err := os.Chmod(filepath.Join(dir, "docker"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("FAKE", dir)
 	t.Setenv("FAKE_SERVER", "28.2.2")
-	t.Setenv("FAKE_BUILDX", "yes")
+	t.Setenv("FAKE_CLIENT", "28.2.2")
+	t.Setenv("FAKE_DRIVER", "docker")
+	t.Setenv("FAKE_ENDPOINT", "ssh://builder")
+	t.Setenv("DOCKER_HOST", "")
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return dir
 }
@@ -109,6 +122,13 @@ func save(t *testing.T, file, arch string, broken bool) []byte {
 		t.Fatal(err)
 	}
 	put("config.json", raw)
+	id, _, err := v1.SHA256(bytes.NewReader(raw))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(filepath.Dir(file), "id"), []byte(id.String()+"\n"), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	manifest, err := json.Marshal([]any{map[string]any{"Config": "config.json", "RepoTags": []string{"x:y"}, "Layers": names}})
 	if err != nil {
 		t.Fatal(err)
@@ -124,10 +144,15 @@ func TestDockerArguments(t *testing.T) {
 	t.Parallel()
 	s := Spec{Dir: "/x", Dockerfile: "Dockerfile"}
 	full := Spec{Dir: "/x", Dockerfile: "build/Dockerfile", Target: "prod", Platform: "linux/arm64", Args: map[string]string{"VERSION": "secret value", "COMMIT": "1"}}
+	full.Pass = Pass{Secrets: []string{"id=npm,env=TOKEN"}, SSH: []string{"default"}, CacheFrom: []string{"type=registry,ref=x"}}
+	w := &workshop{dockerfile: "Dockerfile", tag: "t:1", idFile: "id", ignore: "ignored"}
+	out := &workshop{dockerfile: "build/Dockerfile", layout: "out"}
 	for want, got := range map[string][]string{
-		"docker buildx build --load --progress=plain --provenance=false --sbom=false --platform linux/amd64 --file Dockerfile --tag t:1 -":                                                            (&engine{bin: "docker", buildx: true}).arguments(s, "Dockerfile", "t:1"),
-		"docker build --platform linux/amd64 --file Dockerfile --tag t:1 -":                                                                                                                           (&engine{bin: "docker"}).arguments(s, "Dockerfile", "t:1"),
-		"docker buildx build --load --progress=plain --provenance=false --sbom=false --platform linux/arm64 --file build/Dockerfile --tag t:1 --target prod --build-arg COMMIT --build-arg VERSION -": (&engine{bin: "docker", buildx: true}).arguments(full, "build/Dockerfile", "t:1"),
+		"docker buildx build --progress=plain --provenance=false --sbom=false --load --iidfile id --tag t:1 --platform linux/amd64 --file Dockerfile -": docker{}.build(&Engine{bin: "docker", buildx: true}, s, w),
+		"docker build --iidfile id --tag t:1 --platform linux/amd64 --file Dockerfile -":                                                                docker{}.build(&Engine{bin: "docker"}, s, w),
+		"docker buildx build --progress=plain --provenance=false --sbom=false --builder far --output type=oci,tar=false,dest=out --platform linux/arm64 --file build/Dockerfile --target prod --build-arg COMMIT --build-arg VERSION --secret id=npm,env=TOKEN --ssh default --cache-from type=registry,ref=x -": docker{}.build(&Engine{bin: "docker", buildx: true, builder: "far"}, full, out),
+		"podman build --layers --format docker --iidfile id --tag t:1 --ignorefile ignored --platform linux/amd64 --file Dockerfile .":                                                                                                                                                                           podman{}.build(&Engine{bin: "podman"}, s, w),
+		"nerdctl build --progress=plain --provenance=false --sbom=false --output type=oci,tar=false,dest=out --platform linux/amd64 --file build/Dockerfile .":                                                                                                                                                   nerdctl{}.build(&Engine{bin: "nerdctl"}, s, out),
 	} {
 		if strings.Join(got, " ") != want {
 			t.Errorf("%q\nwant %q", got, want)
@@ -145,11 +170,11 @@ func TestDockerArguments(t *testing.T) {
 func TestDockerEnvironment(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"PATH", "HOME", "DOCKER_HOST", "BUILDX_BUILDER", "", "A=B", "-x"} {
-		if _, err := (&engine{}).environment(Spec{Args: map[string]string{name: "value"}}); err == nil || strings.Contains(err.Error(), "value") {
+		if _, err := (&Engine{Name: "docker"}).environment(Spec{Args: map[string]string{name: "value"}}); err == nil || strings.Contains(err.Error(), "value") {
 			t.Errorf("%q: error %v", name, err)
 		}
 	}
-	env, err := (&engine{}).environment(Spec{Args: map[string]string{"VERSION": "1"}})
+	env, err := (&Engine{Name: "docker"}).environment(Spec{Args: map[string]string{"VERSION": "1"}})
 	if err != nil || !slices.Contains(env, "VERSION=1") || !slices.Contains(env, "DOCKER_BUILDKIT=0") {
 		t.Errorf("%q, %v", env, err)
 	}
@@ -197,7 +222,7 @@ func TestDockerBuild(t *testing.T) {
 
 func TestDockerWithoutBuildx(t *testing.T) {
 	fake := fakeDocker(t)
-	t.Setenv("FAKE_BUILDX", "")
+	t.Setenv("FAKE_DRIVER", "")
 	t.Setenv("DOCKER_BUILDKIT", "1")
 	save(t, filepath.Join(fake, "saved.tar"), "amd64", false)
 	var said []string
@@ -206,7 +231,7 @@ func TestDockerWithoutBuildx(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	if !strings.Contains(said[0], "no buildx plugin") || !strings.Contains(read(t, fake, "env"), "DOCKER_BUILDKIT=0\n") || !strings.Contains(read(t, fake, "calls"), "\nbuild --platform") {
+	if !strings.Contains(said[0], "no buildx plugin") || !strings.Contains(read(t, fake, "env"), "DOCKER_BUILDKIT=0\n") || !strings.Contains(read(t, fake, "calls"), "\nbuild --iidfile") {
 		t.Errorf("said %q, called\n%s", said, read(t, fake, "calls"))
 	}
 }
@@ -217,14 +242,18 @@ func TestDockerErrors(t *testing.T) {
 		prepare    func(dir, fake string)
 		what, hint string
 	}{
-		"no engine":   {env: map[string]string{"FAKE_SERVER": "", "DOCKER_HOST": "tcp://x:1"}, what: "no way to build Dockerfile on this machine: docker is there, but no engine answers at tcp://x:1", hint: "`build: {go: PACKAGE}`"},
-		"no docker":   {env: map[string]string{"PATH": "/nowhere"}, what: "no way to build Dockerfile on this machine: docker is not installed", hint: "--image"},
+		"no engine":   {env: map[string]string{"FAKE_SERVER": "", "DOCKER_HOST": "tcp://x:1", "BUILDER": "docker"}, what: "no way to build Dockerfile on this machine\n  docker    no engine answers at tcp://x:1 within 3s (start Docker, or set DOCKER_HOST)", hint: "`build: {go: PACKAGE}`"},
+		"no docker":   {env: map[string]string{"PATH": "/nowhere"}, what: "no way to build Dockerfile on this machine\n  docker, podman, buildah, nerdctl, finch: not installed", hint: "--image"},
 		"build fails": {env: map[string]string{"FAKE_FAILS": "1"}, what: "docker build Dockerfile: exit status 1\n#12 building\n"},
 		"other platform": {
 			prepare: func(_, fake string) { save(t, filepath.Join(fake, "saved.tar"), "arm64", false) },
 			what:    "the image is linux/arm64, the service runs on linux/amd64", hint: "build for linux/amd64",
 		},
 		"broken layer":  {prepare: func(_, fake string) { save(t, filepath.Join(fake, "saved.tar"), "amd64", true) }, what: "a layer that docker saved is sha256:"},
+		"another one": {
+			prepare: func(_, fake string) { write(t, fake, map[string]string{"id": "sha256:0123"}) },
+			what:    "the image that came is sha256:",
+		},
 		"nothing saved": {prepare: func(_, fake string) { write(t, fake, map[string]string{"saved.tar": ""}) }, what: "what docker saved: "},
 		"unreadable":    {prepare: func(dir, _ string) { mkfifo(t, filepath.Join(dir, "pipe")) }, what: "build context: pipe is a named pipe"},
 	} {
@@ -240,11 +269,11 @@ func TestDockerErrors(t *testing.T) {
 			}
 			temp := t.TempDir()
 			t.Setenv("TMPDIR", temp)
-			_, err := Spec{Dir: dir, Dockerfile: "Dockerfile"}.Build(t.Context(), nil)
+			_, err := Spec{Dir: dir, Dockerfile: "Dockerfile", Builder: c.env["BUILDER"]}.Build(t.Context(), nil)
 			if err == nil || !strings.HasPrefix(err.Error(), c.what) {
 				t.Errorf("error %v\nwant %q", err, c.what)
 			}
-			var e *Error
+			var e interface{ Hint() string }
 			if c.hint != "" && (!errors.As(err, &e) || !strings.Contains(e.Hint(), c.hint)) {
 				t.Errorf("hint of %#v, want %q", err, c.hint)
 			}
@@ -261,7 +290,7 @@ func TestDockerErrors(t *testing.T) {
 func TestDockerThatHangs(t *testing.T) {
 	fakeDocker(t)
 	t.Setenv("FAKE_HANGS", "1")
-	s := Spec{Dir: folder(t, map[string]string{"Dockerfile": ""}), Dockerfile: "Dockerfile"}
+	s := Spec{Dir: folder(t, map[string]string{"Dockerfile": ""}), Dockerfile: "Dockerfile", Builder: "docker"}
 	begin := time.Now()
 	if _, err := s.Build(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "no engine answers") || time.Since(begin) > 10*time.Second {
 		t.Errorf("%v after %s", err, time.Since(begin))

@@ -52,7 +52,30 @@ type Spec struct {
 	Args       map[string]string // build arguments; part of the tag, and readable in the image: never secrets
 	Platform   string            // linux/amd64 (also when empty) or linux/arm64
 	Exclude    []string          // paths in Dir that never belong to the context, besides .git and .fargatectl: the manifest
+	Builder    string            // auto (also when empty), native, docker, docker:NAME, podman, buildah, nerdctl, finch
+	NoCache    bool              // build every step anew
+	Pass       Pass              // what goes to the engine as it is
 	Offline    bool              // fargatectl asks nothing outside: a base image is refused. The go tool and Docker follow their own settings
+}
+
+// Pass is what goes to a builder as it is written.
+type Pass struct {
+	Secrets   []string // "id=npm,env=NPM_TOKEN", "id=npmrc,src=/home/me/.npmrc": never a value
+	SSH       []string // "default": the agent's keys, for git
+	CacheFrom []string // "type=registry,ref=HOST/REPOSITORY:TAG"
+	CacheTo   []string
+}
+
+func (p Pass) flags() (argv []string) {
+	for _, f := range []struct {
+		name   string
+		values []string
+	}{{"--secret", p.Secrets}, {"--ssh", p.SSH}, {"--cache-from", p.CacheFrom}, {"--cache-to", p.CacheTo}} {
+		for _, v := range f.values {
+			argv = append(argv, f.name, v)
+		}
+	}
+	return argv
 }
 
 // Built is an image that stands on this machine, ready to be pushed. Close it when done.
@@ -63,6 +86,7 @@ type Built struct {
 	Took   time.Duration
 	Config *v1.ConfigFile
 	Tool   string // what built it: "go1.26.8", "docker 28.2.2"
+	Route  string // how it comes from an engine: layout, bridge, archive; "" without one
 
 	kept *kept  // by the engine that has built it
 	dir  string // temporary files
@@ -131,9 +155,12 @@ func (s Spec) Build(ctx context.Context, say func(string)) (*Built, error) {
 	if s.Go != "" {
 		err = s.buildGo(ctx, b, say)
 	} else {
-		err = s.buildDocker(ctx, b, say)
+		var e *Engine
+		if e, err = s.engine(ctx); err == nil {
+			err = s.buildWith(ctx, e, b, say)
+		}
 	}
-	if err == nil {
+	if err == nil && b.kept == nil {
 		err = b.describe(s.platform())
 	}
 	if err != nil {

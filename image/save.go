@@ -50,8 +50,9 @@ func (l savedLayer) Size() (int64, error)                { return l.desc.Size, n
 func (l savedLayer) MediaType() (types.MediaType, error) { return l.desc.MediaType, nil }
 func (l savedLayer) Compressed() (io.ReadCloser, error)  { return os.Open(l.file) }
 
-// takeOver reads the image that `docker save` wrote to file, and writes its compressed layers to dir.
-func takeOver(file, dir string) (v1.Image, error) {
+// takeOver reads the image that `docker save` wrote to file, which has to be the one that was built, by the digest of its
+// configuration, and writes its compressed layers to dir.
+func takeOver(file, dir, id string) (v1.Image, error) {
 	src, err := tarball.ImageFromPath(file, nil)
 	if err != nil {
 		return nil, fmt.Errorf("what docker saved: %w", err)
@@ -87,7 +88,9 @@ func takeOver(file, dir string) (v1.Image, error) {
 	m := v1.Manifest{SchemaVersion: 2, MediaType: types.DockerManifestSchema2, Config: v1.Descriptor{MediaType: types.DockerConfigJSON, Size: int64(len(raw))}}
 	sum := sha256.New()
 	_, _ = sum.Write(raw) // a hash.Hash returns no error
-	m.Config.Digest = digestOf(sum)
+	if m.Config.Digest = digestOf(sum); m.Config.Digest.String() != id {
+		return nil, fmt.Errorf("the image that came is %s, what was built is %s", m.Config.Digest, id)
+	}
 	for _, l := range layers {
 		img.files[l.desc.Digest] = l
 		m.Layers = append(m.Layers, l.desc)

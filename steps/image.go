@@ -137,7 +137,7 @@ func (s *Image) build(ctx context.Context) error {
 		return err
 	}
 	s.BuildTook = built.Took
-	deploy.Say(ctx, "built with %s in %s, %s", built.Tool, built.Took.Round(100*time.Millisecond), megabytes(built.Size))
+	deploy.Say(ctx, "built with %s in %s", built.Tool, built.Took.Round(100*time.Millisecond))
 	to := image.Target{Ref: s.ECR.URI.Get(), Tag: s.tag, Auth: s.login, Transport: s.Registry.Transport}
 	if s.Registry.URL != "" {
 		u, err := url.Parse(s.Registry.URL)
