@@ -99,7 +99,11 @@ func listen(ctx context.Context, port int) (l net.Listener, err error) {
 		if l, err = at(port); err == nil {
 			return l, nil
 		}
-		time.Sleep(20 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 	return at(0)
 }

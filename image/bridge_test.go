@@ -17,8 +17,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// kept makes an image as an engine would keep it; the engine pushes whatever image it is given.
-func keptBy(t *testing.T, b *Built, pushes *Built) *Built {
+// keptBy makes an image as an engine would keep it; the engine pushes whatever image it is given.
+func keptBy(t *testing.T, b, pushes *Built) *Built {
 	t.Helper()
 	id, err := b.Image.ConfigName()
 	if err != nil {

@@ -74,7 +74,7 @@ func Builders() []string {
 // A Missing engine is one that can't be used, and why.
 type Missing struct{ Name, Why string }
 
-// Detect asks all engines at once, 3 s at most, and returns those that answer, best first, and why the others do not.
+// DetectEngines asks all engines at once, 3 s at most, and returns those that answer, best first, and why the others do not.
 // only is one name, or "" for all; docker:NAME is docker with the buildx builder NAME.
 func DetectEngines(ctx context.Context, only string) (found []*Engine, missing []Missing) {
 	only, builder, _ := strings.Cut(only, ":")
