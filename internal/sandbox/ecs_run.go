@@ -10,58 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// RunTask runs a task that belongs to no service. One whose command is overridden ends by itself, with exit code 0.
-func (s *ecsService) RunTask(ctx context.Context, in *ecs.RunTaskInput) (*ecs.RunTaskOutput, error) {
-	r := s.region(ctx)
-	c, err := s.cluster(ctx, in.Cluster)
-	if err != nil {
-		return nil, err
-	}
-	count := or(in.Count, 1)
-	if count < 1 || count > 10 {
-		return nil, invalid("Count must be between 1 and 10.")
-	}
-	as := &ecs.CreateServiceInput{
-		ServiceName: new("task"), TaskDefinition: in.TaskDefinition, NetworkConfiguration: fillNetwork(in.NetworkConfiguration),
-		LaunchType: in.LaunchType, CapacityProviderStrategy: in.CapacityProviderStrategy, EnableExecuteCommand: in.EnableExecuteCommand,
-		PlatformVersion: in.PlatformVersion, Tags: in.Tags,
-	}
-	if as.LaunchType == "" && len(as.CapacityProviderStrategy) == 0 {
-		as.CapacityProviderStrategy = c.DefaultCapacityProviderStrategy
-	}
-	d, err := s.checkService(ctx, c, as)
-	if err != nil {
-		return nil, err
-	}
-	if as.LaunchType != types.LaunchTypeFargate && len(as.CapacityProviderStrategy) == 0 {
-		return nil, invalid("No Container Instances were found in your cluster.")
-	}
-	out := &ecs.RunTaskOutput{}
-	for range count {
-		t := &task{Network: as.NetworkConfiguration.AwsvpcConfiguration}
-		t.Subnet, t.StartedBy, t.Overrides = t.Network.Subnets[0], in.StartedBy, in.Overrides
-		t.Group, t.LaunchType, t.EnableExecuteCommand = new(or(in.Group, "family:"+*d.Family)), types.LaunchTypeFargate, in.EnableExecuteCommand
-		if len(as.CapacityProviderStrategy) > 0 {
-			t.CapacityProviderName = as.CapacityProviderStrategy[0].CapacityProvider
-		}
-		t.Tags = in.Tags
-		if in.PropagateTags == types.PropagateTagsTaskDefinition {
-			t.Tags = append(slices.Clone(d.Tags), in.Tags...)
-		}
-		if in.Overrides != nil {
-			for _, o := range in.Overrides.ContainerOverrides {
-				if !slices.ContainsFunc(d.ContainerDefinitions, func(def types.ContainerDefinition) bool { return *def.Name == val(o.Name) }) {
-					return nil, invalid("Override for container named %s is not a container in the TaskDefinition.", val(o.Name))
-				}
-				t.Command = append(t.Command, o.Command...)
-			}
-		}
-		s.launch(r, c, d, t)
-		out.Tasks = append(out.Tasks, *t.describe(true))
-	}
-	return out, nil
-}
-
 // taskTags are those that a service's task gets: what its service propagates, and ECS's own.
 func (s *ecsService) taskTags(c *cluster, sv *service, d *definition) (tags []types.Tag) {
 	switch sv.PropagateTags {

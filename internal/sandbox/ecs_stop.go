@@ -91,6 +91,9 @@ func (t *task) exited() {
 		if t.StartedAt != nil {
 			t.Containers[i].ExitCode = new(int32(0))
 		}
+		if t.StartedAt != nil && t.commanded() && *t.Containers[i].Name == t.Played {
+			t.Containers[i].ExitCode = new(int32(killed))
+		}
 	}
 	if how := t.Stopping; how != nil {
 		t.Containers[how.Container].ExitCode = how.ExitCode

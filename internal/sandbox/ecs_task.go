@@ -22,9 +22,15 @@ type task struct {
 	Healthy    bool                 // it counts towards the minimum healthy percent
 	Known      bool                 // its health was reported
 	Broken     *Failure
-	Stalled    bool     // it is at the stage at which it fails
-	Command    []string // of RunTask's override: it ends by itself
+	Stalled    bool // it is at the stage at which it fails
 	Stopping   *stopping
+
+	// Of a task of RunTask whose command is overridden: what that does, in which container, and how far it is.
+	Program        *program
+	Played         string
+	Said           int           // lines of it
+	Ran            time.Duration // since its start
+	Token, Request string        // of RunTask's call
 }
 
 // stopping is why a task stops; the containers' part is shown once they have stopped.
@@ -126,7 +132,7 @@ func (s *ecsService) proceed(id string) {
 		s.start(r, c, t, d)
 	case "ACTIVATING":
 		t.LastStatus, t.StartedAt = new("RUNNING"), new(s.clock)
-		s.running(r, t, d)
+		s.running(r, c, t, d)
 	case "RUNNING":
 		s.lives(r, c, t, d)
 	}
@@ -188,7 +194,7 @@ func (s *ecsService) start(r *Region, c *cluster, t *task, d *definition) {
 		}
 		if b := t.Broken; b != nil && b.Start != nil {
 			s.says(r, t, b.Container, b.Start...)
-		} else {
+		} else if !t.commanded() {
 			s.says(r, t, "", "starting "+*t.Containers[0].Image, "listening on :"+firstPort(d))
 		}
 		s.register(r, c, t)
@@ -206,7 +212,11 @@ func firstPort(d *definition) string {
 }
 
 // running plans what comes of a task that runs: its health, and its end.
-func (s *ecsService) running(r *Region, t *task, d *definition) {
+func (s *ecsService) running(r *Region, c *cluster, t *task, d *definition) {
+	if t.commanded() {
+		s.resumes(r, c, t)
+		return
+	}
 	if t.Broken.fails(stageRun) {
 		s.next(r, t, t.Broken.After)
 		return
@@ -220,17 +230,13 @@ func (s *ecsService) running(r *Region, t *task, d *definition) {
 			}
 		}
 	}
-	if len(t.Command) > 0 {
-		wait = commandRuns
-	}
 	s.next(r, t, wait)
 }
 
 // lives is a moment in a running task's life: a check of its containers, or its end.
 func (s *ecsService) lives(r *Region, c *cluster, t *task, d *definition) {
-	if len(t.Command) > 0 {
-		s.says(r, t, "", strings.Join(t.Command, " "))
-		s.stop(r, c, t, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited", &stopping{ExitCode: new(int32(0))})
+	if t.commanded() {
+		s.plays(r, c, t)
 		return
 	}
 	if t.Broken.fails(stageRun) {

@@ -33,6 +33,6 @@ const (
 	eniDetach       = 5 * time.Second
 	connectTimeout  = 3 * time.Minute  // of a task without a way to AWS
 	aloneHealthy    = 40 * time.Second // a task without any health check counts as healthy (types.DeploymentConfiguration)
-	commandRuns     = 5 * time.Second  // a task of RunTask with a command of its own
+	commandRuns     = 5 * time.Second  // a command of RunTask that the sandbox does not know
 	tasksRemembered = time.Hour        // stopped ones
 )
