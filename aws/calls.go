@@ -237,7 +237,9 @@ type ECS struct {
 	ListTasks                   call[ecs.ListTasksInput, ecs.ListTasksOutput, ecs.Options]
 	PutClusterCapacityProviders call[ecs.PutClusterCapacityProvidersInput, ecs.PutClusterCapacityProvidersOutput, ecs.Options]
 	RegisterTaskDefinition      call[ecs.RegisterTaskDefinitionInput, ecs.RegisterTaskDefinitionOutput, ecs.Options]
+	RunTask                     call[ecs.RunTaskInput, ecs.RunTaskOutput, ecs.Options]
 	StopServiceDeployment       call[ecs.StopServiceDeploymentInput, ecs.StopServiceDeploymentOutput, ecs.Options]
+	StopTask                    call[ecs.StopTaskInput, ecs.StopTaskOutput, ecs.Options]
 	TagResource                 call[ecs.TagResourceInput, ecs.TagResourceOutput, ecs.Options]
 	UpdateClusterSettings       call[ecs.UpdateClusterSettingsInput, ecs.UpdateClusterSettingsOutput, ecs.Options]
 	UpdateService               call[ecs.UpdateServiceInput, ecs.UpdateServiceOutput, ecs.Options]
@@ -262,7 +264,9 @@ func newECS(c *ecs.Client) ECS {
 		ListTasks:                   c.ListTasks,
 		PutClusterCapacityProviders: c.PutClusterCapacityProviders,
 		RegisterTaskDefinition:      c.RegisterTaskDefinition,
+		RunTask:                     c.RunTask,
 		StopServiceDeployment:       c.StopServiceDeployment,
+		StopTask:                    c.StopTask,
 		TagResource:                 c.TagResource,
 		UpdateClusterSettings:       c.UpdateClusterSettings,
 		UpdateService:               c.UpdateService,

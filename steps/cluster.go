@@ -191,7 +191,7 @@ func (s *Cluster) Remove() []deploy.Change {
 			case "ClusterContainsServicesException":
 				return "services to leave", nil
 			case "ClusterContainsTasksException":
-				return "tasks to stop", nil
+				return "tasks to stop", s.stopOneOffs(ctx, *s.live.ClusterArn)
 			case "UpdateInProgressException":
 				return "an update to end", nil
 			}

@@ -206,6 +206,9 @@ func (s *Service) Remove() []deploy.Change {
 		return nil
 	}
 	return []deploy.Change{{Op: deploy.Delete, What: "service " + *sv.ServiceName, Do: func(ctx context.Context) error {
+		if err := s.stopOneOffs(ctx, *sv.ClusterArn); err != nil {
+			return err
+		}
 		if s.live != nil {
 			_, err := s.AWS.ECS.DeleteService(ctx, &ecs.DeleteServiceInput{Cluster: sv.ClusterArn, Service: sv.ServiceArn, Force: new(true)})
 			if err := aws.Ignore(err, "ServiceNotFoundException", "ServiceNotActiveException", "ClusterNotFoundException"); err != nil {

@@ -26,6 +26,7 @@ const (
 	exitConfirm     = 9   // confirmation needed
 	exitUsage       = 64  // wrong use
 	exitManifest    = 65  // the manifest is invalid
+	exitOurSide     = 125 // run, exec: failed on our side; else the container's code
 	exitInterrupted = 130 // Ctrl-C
 )
 
@@ -45,6 +46,7 @@ var exitCodes = []struct {
 	{exitConfirm, "confirmation_needed", "a confirmation is needed, or was not given"},
 	{exitUsage, "usage", "wrong use of the command line"},
 	{exitManifest, "manifest_invalid", "the manifest is invalid"},
+	{exitOurSide, "not_run", "`run`, `exec`: the command could not be run; any other code is the command's own"},
 	{exitInterrupted, "interrupted", "interrupted"},
 }
 
@@ -58,6 +60,7 @@ func exitCode(err error) int {
 		notRestored *aws.NotRestoredError
 		busy        *aws.InProgressError
 		other       *steps.OtherRunError
+		ourSide     *ourSideError
 	)
 	switch {
 	case err == nil:
@@ -70,6 +73,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &confirm):
 		return exitConfirm
+	case errors.As(err, &ourSide):
+		return exitOurSide
 	case errors.As(err, &notRestored):
 		return exitNotRestored
 	case errors.As(err, &rolledBack):

@@ -1,6 +1,10 @@
 package manifest
 
-import "slices"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
 
 // A size is what Fargate has for a number of CPU units: the memories in MiB that go with it.
 type size struct {
@@ -57,3 +61,44 @@ func nearestSizes(cpu, memory int32) [][2]int32 {
 	}
 	return pairs
 }
+
+// FargateSize is the size of a task that is asked for beside one that is there. What is not asked for (0) is what the
+// other task has; where Fargate has no such pair, it is the least that goes with what is asked for. Its error names the
+// nearest pairs.
+func FargateSize(cpu, memory, hasCPU, hasMemory int32) (int32, int32, error) {
+	at, with := cmp.Or(cpu, hasCPU), cmp.Or(memory, hasMemory)
+	of, ok := sizeOf(at)
+	switch {
+	case ok && of.has(with):
+		return at, with, nil
+	case ok && memory == 0:
+		return at, of.memory[0], nil
+	case cpu == 0:
+		if i := slices.IndexFunc(fargateSizes, func(s size) bool { return s.has(memory) }); i >= 0 {
+			return fargateSizes[i].cpu, memory, nil
+		}
+	}
+	return 0, 0, &SizeError{at, with}
+}
+
+// A SizeError is a pair of CPU and memory that Fargate has no task of.
+type SizeError struct{ CPU, Memory int32 }
+
+func (e *SizeError) Error() string {
+	return fmt.Sprintf("Fargate has no task of %d CPU units with %d MiB", e.CPU, e.Memory)
+}
+
+// Hint names the nearest pairs.
+func (e *SizeError) Hint() string {
+	var near []string
+	for _, pair := range nearestSizes(e.CPU, e.Memory) {
+		near = append(near, fmt.Sprintf("--cpu %d --memory %d", pair[0], pair[1]))
+	}
+	if near == nil {
+		return ""
+	}
+	return "the nearest are " + list(near, "or")
+}
+
+// LooksSecret says whether a value has the form of a secret, which must not stand where anybody can read it.
+func LooksSecret(text string) bool { return looksSecret(text) }
