@@ -78,7 +78,7 @@ type runWish struct {
 func parseRun(c *cli.Context) (*runWish, error) {
 	w := &runWish{
 		image: c.String("image"), container: c.String("container"), command: c.Args().Slice(), env: map[string]string{},
-		cpu: int32(c.Int("cpu")), memory: int32(c.Int("memory")), count: int32(c.Int("count")), //nolint:gosec // the ranges are checked below
+		cpu: int32(c.Int("cpu")), memory: int32(c.Int("memory")), count: int32(c.Int("count")),
 	}
 	if len(w.command) == 0 && w.image == "" {
 		return nil, &usageError{errors.New("run needs a COMMAND"), "fargatectl run -- ./migrate up"}

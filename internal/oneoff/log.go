@@ -16,11 +16,12 @@ import (
 // A follow is the log of a run's tasks as it is being read: until they have ended and what is on its way has come.
 type follow struct {
 	ended chan struct{} // closed when the tasks have
-	err   chan error    // its end
+	done  chan struct{} // closed when it has, then with err
+	err   error
 	stop  context.CancelFunc
 }
 
-// follow begins to read the log when the first task does something. One that can't be read does not stop the run: its
+// listen begins to read the log when the first task does something. One that can't be read does not stop the run: its
 // exit code is still the answer.
 func (r *Run) listen(ctx context.Context) {
 	if r.log != nil || r.Blind != nil || !slices.ContainsFunc(r.Tasks, (*Task).spoke) {
@@ -45,10 +46,13 @@ func (r *Run) listen(ctx context.Context) {
 		Places: logs.Of(sources, tasks...), Since: r.began.Add(-time.Minute), // the hosts' clock is another than ECS's
 		Poll: r.pace(time.Second), Settle: r.pace(time.Second), Drain: r.pace(5 * time.Second),
 	}
-	f := &follow{ended: make(chan struct{}), err: make(chan error, 1)}
+	f := &follow{ended: make(chan struct{}), done: make(chan struct{})}
 	q.Done, r.log = f.ended, f
 	ctx, f.stop = context.WithCancel(context.WithoutCancel(ctx)) // between two looks it goes on: see Close
-	go func() { f.err <- logs.Follow(ctx, &r.Calls.Logs, q, r.hear) }()
+	go func() {
+		defer close(f.done)
+		f.err = logs.Follow(ctx, &r.Calls.Logs, q, r.hear)
+	}()
 }
 
 // pace is a wait of ours, shorter beside an AWS that is quicker.
@@ -86,7 +90,8 @@ func (r *Run) heard() (bool, error) {
 		close(r.log.ended)
 	}
 	select {
-	case err := <-r.log.err:
+	case <-r.log.done:
+		err := r.log.err
 		r.log.stop()
 		r.log = nil
 		if aws.Explain(err).Kind == aws.Denied || aws.Is(err, "ResourceNotFoundException") {
@@ -102,7 +107,7 @@ func (r *Run) heard() (bool, error) {
 func (r *Run) Close() {
 	if r.log != nil {
 		r.log.stop()
-		<-r.log.err
+		<-r.log.done
 		r.log = nil
 	}
 }

@@ -51,7 +51,7 @@ func (p *program) script(text string, env map[string]string) {
 	}
 }
 
-// simple does one command. The exit code is kept modulo 256, as the kernel keeps it.
+// simple does one command.
 func (p *program) simple(words []string, env map[string]string) {
 	arg := ""
 	if len(words) > 1 {
@@ -64,7 +64,7 @@ func (p *program) simple(words []string, env map[string]string) {
 	case "false":
 		code = 1
 	case "exit":
-		code = int32(uint8(int(number))) //nolint:gosec // modulo 256 is meant
+		code = int32(uint8(int(number))) // modulo 256, as the kernel keeps it
 		if arg == "" {
 			code = p.Exit
 		}

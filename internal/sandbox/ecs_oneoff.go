@@ -84,7 +84,7 @@ func (s *ecsService) RunTask(ctx context.Context, in *ecs.RunTaskInput) (*ecs.Ru
 // fingerprint tells one request from another.
 func fingerprint(in *ecs.RunTaskInput) string {
 	h := fnv.New64a()
-	b, _ := json.Marshal(in) // plain data
+	b, _ := json.Marshal(in) //nolint:gosec // a client token is no secret
 	_, _ = h.Write(b)
 	return strconv.FormatUint(h.Sum64(), 16)
 }
@@ -157,6 +157,10 @@ func (s *ecsService) plays(r *Region, c *cluster, t *task) {
 	}
 	if t.Said == len(p.Lines) && t.Ran >= p.Ends {
 		at := max(0, slices.IndexFunc(t.Containers, func(c types.Container) bool { return *c.Name == t.Played }))
+		if def := r.ECS.definition(*t.TaskDefinitionArn).ContainerDefinitions[at]; def.Essential != nil && !*def.Essential {
+			t.Containers[at].LastStatus, t.Containers[at].ExitCode = new("STOPPED"), &p.Exit // its task goes on
+			return
+		}
 		s.stop(r, c, t, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited", &stopping{ExitCode: &p.Exit, Container: at})
 		return
 	}

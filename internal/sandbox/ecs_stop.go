@@ -88,10 +88,11 @@ func (s *ecsService) wane(r *Region, c *cluster, t *task) {
 func (t *task) exited() {
 	for i := range t.Containers {
 		t.Containers[i].LastStatus = new("STOPPED")
-		if t.StartedAt != nil {
-			t.Containers[i].ExitCode = new(int32(0))
+		if t.StartedAt == nil || t.Containers[i].ExitCode != nil {
+			continue
 		}
-		if t.StartedAt != nil && t.commanded() && *t.Containers[i].Name == t.Played {
+		t.Containers[i].ExitCode = new(int32(0))
+		if t.commanded() && *t.Containers[i].Name == t.Played {
 			t.Containers[i].ExitCode = new(int32(killed))
 		}
 	}
