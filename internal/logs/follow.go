@@ -17,7 +17,7 @@ const (
 	slowest = 5 * time.Second  // from one look to the next
 )
 
-// back is how far a deep look goes back: what is late by Overlap may have come just after the one before.
+// back is how far a deep look usually goes back: what is late by Overlap may have come just after the one before.
 func (q Query) back() time.Duration { return q.Overlap + deep + max(slowest, q.Poll) }
 
 // Follow shows what Read does and then what comes, until ctx ends, which is its error, or until Done and all is shown.
@@ -32,13 +32,15 @@ func Follow(ctx context.Context, c *aws.Logs, q Query, show func([]Event) error)
 // A follow is what a Follow remembers.
 type follow struct {
 	*reader
-	show  func([]Event) error
-	known memory
-	from  time.Time // nothing before it is asked for
-	first time.Time // nothing before it was wanted when the follow began
-	deep  time.Time // when the last look was that went all the way back
-	held  []held    // not shown yet, by time
-	fresh time.Time // when something has come last
+	show   func([]Event) error
+	known  memory
+	from   time.Time // nothing before it is asked for
+	first  time.Time // nothing before it was wanted when the follow began
+	looked time.Time // when the last look was, by CloudWatch's clock
+	deep   time.Time // when the last one was that went all the way back, by CloudWatch's clock
+	deepAt time.Time // and by ours
+	held   []held    // not shown yet, by time
+	fresh  time.Time // when something has come last
 }
 
 // held is an event that waits for those before it.
@@ -85,7 +87,7 @@ func (f *follow) poll(ctx context.Context) error {
 		if err := f.look(ctx); err != nil {
 			return f.end(ctx, err)
 		}
-		if pause = min(pause*5/4, max(f.q.Poll, slowest)); f.fresh.Equal(began) || len(f.held) > 0 {
+		if pause = min(pause*5/4, max(f.q.Poll, slowest)); !f.fresh.Before(began) || len(f.held) > 0 {
 			pause = f.q.Poll
 		}
 		if !ended.IsZero() {
@@ -119,11 +121,13 @@ func (f *follow) end(ctx context.Context, err error) error {
 // look asks for what has come, and shows what has settled.
 func (f *follow) look(ctx context.Context) error {
 	began := time.Now()
-	from := f.from
-	if began.Sub(f.deep) < deep && !f.known.newest.IsZero() {
-		from = latest(from, earliest(f.known.newest, began).Add(-shallow))
-	} else {
-		f.deep = began
+	from, isDeep := f.from, began.Sub(f.deepAt) >= deep
+	switch { // what has come since a look was made is no earlier than that look, but for what is late
+	case f.looked.IsZero():
+	case isDeep:
+		from = latest(from, f.deep.Add(-f.q.Overlap))
+	default:
+		from = latest(from, f.looked.Add(-shallow))
 	}
 	err := f.pages(ctx, from, func(events []Event) error {
 		if f.take(events, began) {
@@ -133,14 +137,16 @@ func (f *follow) look(ctx context.Context) error {
 			return nil
 		}
 		// What comes later in this look is later than this: a long backlog is shown as it is read.
-		return f.release(f.until(earliest(began.Add(-f.q.Settle), events[len(events)-1].Time), nil))
+		return f.release(f.until(earliest(f.settled(began), events[len(events)-1].Time), nil))
 	})
 	if err != nil {
 		return err
 	}
 	f.first = time.Time{}
-	f.from = latest(f.from, earliest(f.known.newest, began).Add(-f.q.back())) // the clock of an application may be wrong
-	return f.release(f.until(began.Add(-f.q.Settle), func(h held) bool { return began.Sub(h.came) >= f.q.Settle }))
+	if f.looked = f.base(began); isDeep {
+		f.deep, f.deepAt = f.looked, began
+	}
+	return f.release(f.until(f.settled(began), func(h held) bool { return began.Sub(h.came) >= f.q.Settle }))
 }
 
 // until is how many held events there are up to a time, or up to one that is settled: what is earlier than an event that
@@ -151,6 +157,23 @@ func (f *follow) until(upTo time.Time, settled func(held) bool) int {
 		n--
 	}
 	return n
+}
+
+// base is a moment by CloudWatch's clock, since ours may be wrong. Where an endpoint does not tell, it is the newest
+// event's, as long as that is not of a clock that is ahead.
+func (f *follow) base(now time.Time) time.Time {
+	if f.ahead != nil {
+		return now.Round(0).Add(*f.ahead) // without the monotonic clock, which stands still while a machine sleeps
+	}
+	return earliest(f.known.newest, now.Round(0))
+}
+
+// settled is the moment up to which a look that began now has seen what is late by no more than Settle.
+func (f *follow) settled(now time.Time) time.Time {
+	if f.ahead != nil {
+		now = now.Add(*f.ahead)
+	}
+	return now.Add(-f.q.Settle)
 }
 
 // take holds the events that are new, and says whether there are any.

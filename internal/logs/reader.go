@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	sdk "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
@@ -20,6 +21,7 @@ type reader struct {
 	there   map[string]bool // streams that are there
 	gap     time.Duration   // between requests, once CloudWatch has asked for slower ones
 	lines   int             // read so far
+	ahead   *time.Duration  // CloudWatch's clock before ours; nil is not known
 }
 
 func newReader(c *aws.Logs, q Query) *reader { return &reader{q: q, c: c, there: map[string]bool{}} }
@@ -184,6 +186,11 @@ func (r *reader) ask(ctx context.Context, p Place, input *sdk.FilterLogEventsInp
 		out, err = r.c.FilterLogEvents(ctx, input, in(p.Region))
 		return err
 	})
+	if err == nil {
+		if at, ok := awsmiddleware.GetServerTime(out.ResultMetadata); ok && !at.IsZero() {
+			r.ahead = new(time.Until(at))
+		}
+	}
 	return out, err
 }
 

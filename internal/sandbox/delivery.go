@@ -1,8 +1,7 @@
 package sandbox
 
 import (
-	"hash/fnv"
-	"slices"
+	"math/rand/v2"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
@@ -52,11 +51,7 @@ func (d Delivery) mix(page []types.FilteredLogEvent) []types.FilteredLogEvent {
 	for i := range len(page) / 10 {
 		page = append(page, page[i*10])
 	}
-	rank := func(e types.FilteredLogEvent) uint32 {
-		h := fnv.New32a()
-		_, _ = h.Write([]byte(*e.EventId))
-		return h.Sum32()
-	}
-	slices.SortStableFunc(page, func(a, b types.FilteredLogEvent) int { return int(int64(rank(a)) - int64(rank(b))) })
+	r := rand.New(rand.NewPCG(uint64(len(page)), 0)) //nolint:gosec // the same every time
+	r.Shuffle(len(page), func(i, j int) { page[i], page[j] = page[j], page[i] })
 	return page
 }

@@ -215,8 +215,11 @@ func (c logCursor) span(in *cloudwatchlogs.FilterLogEventsInput, byTime []*logEv
 		i, found := slices.BinarySearchFunc(byTime, c.last, (*logEvent).compare)
 		if c.back {
 			end = min(end, i)
-		} else if found {
-			first = max(first, i+1)
+		} else {
+			if found {
+				i++
+			}
+			first = max(first, i)
 		}
 	}
 	span = byTime[min(first, end):end]

@@ -19,6 +19,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.registry().ServeHTTP(w, r)
 		return
 	}
+	w.Header().Set("Date", s.o.Now().UTC().Format(http.TimeFormat))
 	s.wire.ServeHTTP(w, r)
 }
 
