@@ -30,7 +30,7 @@ func (s *Image) readGiven(ctx context.Context) error {
 		s.Ref.Set(deployed)
 		return nil
 	}
-	digest, err := s.resolve(ctx)
+	digest, err := s.Resolve(ctx, s.Given, s.platform())
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -96,25 +96,26 @@ func (s *Image) deployed(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// resolve asks ECR for an image of this account and region, else the registry; nobody in the sandbox, for "".
-func (s *Image) resolve(ctx context.Context) (string, error) {
-	host, rest, _ := strings.Cut(s.Given, "/")
-	if strings.HasPrefix(host, s.Account+".dkr.ecr."+s.Region+".") {
+// Resolve is the digest that a reference points to now: it asks ECR for an image of this account and region, else the
+// registry; nobody in the sandbox, for "".
+func (a *App) Resolve(ctx context.Context, ref, platform string) (string, error) {
+	host, rest, _ := strings.Cut(ref, "/")
+	if strings.HasPrefix(host, a.Account+".dkr.ecr."+a.Region+".") {
 		repo, tag, ok := strings.Cut(rest, ":")
 		if !ok {
 			tag = "latest"
 		}
-		out, err := s.AWS.ECR.DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: &repo, ImageIds: []ecrtypes.ImageIdentifier{{ImageTag: &tag}}})
+		out, err := a.AWS.ECR.DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: &repo, ImageIds: []ecrtypes.ImageIdentifier{{ImageTag: &tag}}})
 		if err != nil {
 			return "", err
 		}
 		if len(out.ImageDetails) != 1 {
-			return "", fmt.Errorf("ECR has %d images %s", len(out.ImageDetails), s.Given)
+			return "", fmt.Errorf("ECR has %d images %s", len(out.ImageDetails), ref)
 		}
 		return val(out.ImageDetails[0].ImageDigest), nil
 	}
-	if s.Options.Offline {
+	if a.Options.Offline {
 		return "", nil
 	}
-	return image.Resolve(ctx, s.Given, image.Remote{Platform: s.platform()})
+	return image.Resolve(ctx, ref, image.Remote{Platform: platform})
 }

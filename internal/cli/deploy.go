@@ -24,6 +24,9 @@ func (p *process) deploy() *cli.Command {
 }
 
 func (p *process) doDeploy(c *cli.Context) error {
+	if err := noWords(c); err != nil {
+		return err
+	}
 	s, err := p.openRelease(c)
 	if err != nil {
 		return err
@@ -40,9 +43,6 @@ func (p *process) doDeploy(c *cli.Context) error {
 // openRelease is open for a command that releases. Why it failed is its result for programs.
 func (p *process) openRelease(c *cli.Context) (*session, error) {
 	p.causes = true
-	if err := noWords(c); err != nil {
-		return nil, err
-	}
 	if w := c.String("wait"); !slices.Contains([]string{"accepted", "healthy", "steady"}, w) {
 		return nil, usageErrorf("wait %q is none of accepted, healthy, steady", w)
 	}
@@ -123,6 +123,8 @@ func (s *session) released(svc *release.Service, took time.Duration, joined bool
 	return s.result(r, func() {
 		text := svc.Name + " serves " + svc.Revision() + " (" + ui.Took(took) + ")"
 		switch {
+		case !deployed && s.c.Command.Name == "rollback":
+			text = "no changes: " + svc.Name + " runs " + r.TaskDefinition + " already"
 		case !deployed:
 			text = "no changes: " + svc.Name + " runs this image already"
 		case last == nil:

@@ -34,6 +34,9 @@ func (p *process) up() *cli.Command {
 }
 
 func (p *process) doUp(c *cli.Context) error {
+	if err := noWords(c); err != nil {
+		return err
+	}
 	s, err := p.openRelease(c)
 	if err != nil {
 		return err

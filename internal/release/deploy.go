@@ -117,7 +117,7 @@ func (d *Deployment) release(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.move(ctx, definition, d.Force)
+	return d.move(ctx, &ecs.UpdateServiceInput{TaskDefinition: &definition, ForceNewDeployment: d.Force})
 }
 
 func (s *Service) register(ctx context.Context, in *ecs.RegisterTaskDefinitionInput) (arn string, err error) {
@@ -130,7 +130,7 @@ func (s *Service) register(ctx context.Context, in *ecs.RegisterTaskDefinitionIn
 
 // restart starts new tasks of the live task definition.
 func (d *Deployment) restart(ctx context.Context) error {
-	return d.move(ctx, val(d.Live.TaskDefinition), true)
+	return d.move(ctx, &ecs.UpdateServiceInput{TaskDefinition: d.Live.TaskDefinition, ForceNewDeployment: true})
 }
 
 // Remove is never asked for.

@@ -1,6 +1,8 @@
 package release_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -143,7 +145,9 @@ func TestRollbackPlan(t *testing.T) {
 			}
 			return stack.Plan().String()
 		}
-		want := "~ rollback: service app\n    task definition: app:2 -> app:1\n    image: " + other + " -> " + first + "\n"
+		want := "~ rollback: service app\n    task definition: app:2 -> app:1\n    image: " + other + " -> " + first + "\n" +
+			"  rollback: back to app:1, deployed at 2000-01-01 00:00 UTC, image " + fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(first))) + "\n" +
+			"  rollback: migrations of data are not undone\n"
 		if got := plan(); got != want {
 			t.Errorf("got %q want %q", got, want)
 		}

@@ -111,6 +111,14 @@ func (s *Service) Image() string { return val(s.Container().Image) }
 // Revision is the task definition in short: "my-api:7".
 func (s *Service) Revision() string { return short(val(s.Live.TaskDefinition)) }
 
+// Platform is the task definition's, as images call it.
+func (s *Service) Platform() string {
+	if p := s.Definition.RuntimePlatform; p != nil && p.CpuArchitecture == types.CPUArchitectureArm64 {
+		return "linux/arm64"
+	}
+	return "linux/amd64"
+}
+
 // primary is the deployment that AWS drives the service to, nil without one.
 func (s *Service) primary() *types.Deployment {
 	for i := range s.Live.Deployments {
@@ -133,10 +141,11 @@ func (s *Service) underWay(ctx context.Context) (*aws.Deployment, error) {
 	return d, nil
 }
 
-// move brings the service to a task definition by one UpdateService, unless somebody else has begun a deployment in the
-// meantime: ECS would drop that one. From then on it is followed.
-func (s *Service) move(ctx context.Context, definition string, force bool) error {
-	f := &aws.Follow{Cluster: s.Cluster, Service: s.Name, Definition: definition, Created: val(s.Live.CreatedAt)}
+// move brings the service to a task definition, and to what else is asked for, by one UpdateService, unless somebody else
+// has begun a deployment in the meantime: ECS would drop that one. From then on it is followed.
+func (s *Service) move(ctx context.Context, in *ecs.UpdateServiceInput) error {
+	in.Cluster, in.Service = &s.Cluster, &s.Name
+	f := &aws.Follow{Cluster: s.Cluster, Service: s.Name, Definition: *in.TaskDefinition, Created: val(s.Live.CreatedAt)}
 	newest, err := s.Calls.ECS.LatestDeployment(ctx, s.Cluster, s.Name)
 	switch {
 	case err != nil:
@@ -146,13 +155,11 @@ func (s *Service) move(ctx context.Context, definition string, force bool) error
 	case newest != nil:
 		f.Before = newest.ARN
 	}
-	out, err := s.Calls.ECS.UpdateService(ctx, &ecs.UpdateServiceInput{
-		Cluster: &s.Cluster, Service: &s.Name, TaskDefinition: &definition, ForceNewDeployment: force,
-	})
+	out, err := s.Calls.ECS.UpdateService(ctx, in)
 	if err != nil {
 		return err
 	}
-	deploy.Say(ctx, "%s", short(definition))
+	deploy.Say(ctx, "%s", short(*in.TaskDefinition))
 	s.Live, s.follow = out.Service, f
 	return nil
 }

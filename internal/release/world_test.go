@@ -142,9 +142,12 @@ func (w *world) deploy(ctx context.Context, image string, change ...func(*releas
 	return d, cmp(stack.Read(ctx), stack.Check, func() error { return stack.Apply(ctx) })
 }
 
-func (w *world) rollback(ctx context.Context) (*release.Rollback, error) {
+func (w *world) rollback(ctx context.Context, to ...string) (*release.Rollback, error) {
 	w.t.Helper()
-	r := &release.Rollback{Service: w.service(), By: me}
+	r := &release.Rollback{Service: w.service(), Revision: strings.Join(to, ""), By: me}
+	r.Resolve = func(ctx context.Context, ref string) (string, error) {
+		return w.app("").Resolve(ctx, ref, r.Platform())
+	}
 	stack := w.stack(r)
 	return r, cmp(stack.Read(ctx), stack.Check, func() error { return stack.Apply(ctx) })
 }

@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"os"
+	"regexp"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// volatile is what is another in every run, and what stands for it.
+var volatile = []struct {
+	text *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(`sha256:[0-9a-f]{64}`), "sha256:DIGEST"},
+	{regexp.MustCompile(`sha256:[0-9a-f]{12}\b`), "sha256:DIGEST"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d UTC`), "TIME"},
+	{regexp.MustCompile(`"(\w*seconds)": [0-9.e-]+`), `"$1": 0`},
+	{regexp.MustCompile(`(service-(?:deployment|revision)/[\w-]+/[\w-]+/)\w+`), "${1}ID"},
+	{regexp.MustCompile(`src-[0-9a-f]+|:[0-9a-f]{32,64}\b`), ":TAG"},
+}
+
+// steady writes the last command's stdout into a file, with what is another in every run replaced, so that cmp can hold it
+// against a golden: "steady FILE".
+func steady(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: steady FILE")
+	}
+	text := ts.ReadFile("stdout")
+	for _, v := range volatile {
+		text = v.text.ReplaceAllString(text, v.with)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
