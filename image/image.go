@@ -28,9 +28,11 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -86,14 +88,15 @@ type Built struct {
 	Took   time.Duration
 	Config *v1.ConfigFile
 	Tool   string // what built it: "go1.26.8", "docker 28.2.2"
-	Route  string // how it comes from an engine: layout, bridge, archive; "" without one
+	Route  string // how it comes from an engine: layout, bridge, archive; native without one
 
-	kept *kept  // by the engine that has built it
-	dir  string // temporary files
+	kept  *kept        // by the engine that has built it
+	local *http.Server // that Settle has taken it to
+	dir   string       // temporary files
 }
 
 // Close removes the temporary files behind the image, which can't be pushed afterwards.
-func (b *Built) Close() error { return os.RemoveAll(b.dir) }
+func (b *Built) Close() error { return errors.Join(b.end(), os.RemoveAll(b.dir)) }
 
 // An Error is a failure that the user can do something about: what is wrong, and the ways out.
 type Error struct {
@@ -166,7 +169,7 @@ func (s Spec) Build(ctx context.Context, say func(string)) (*Built, error) {
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
-	b.Took = time.Since(begin)
+	b.Took, b.Route = time.Since(begin), cmp.Or(b.Route, "native")
 	return b, nil
 }
 

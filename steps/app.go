@@ -24,6 +24,7 @@ import (
 
 	"github.com/fargatectl/fargatectl/aws"
 	"github.com/fargatectl/fargatectl/deploy"
+	"github.com/fargatectl/fargatectl/image"
 	"github.com/fargatectl/fargatectl/internal/manifest"
 )
 
@@ -49,8 +50,11 @@ type App struct {
 
 // Options are the wishes of one run, beside the manifest.
 type Options struct {
-	Image              string // deploy this reference instead of a build
-	Rebuild            bool   // build although the tag is there
+	Image              string     // deploy this reference instead of a build
+	Rebuild            bool       // build although the tag is there
+	Builder            string     // who builds a Dockerfile; "" is whoever is best
+	NoCache            bool       // build every step of a Dockerfile anew
+	Pass               image.Pass // to the builder of a Dockerfile
 	ForceNewDeployment bool
 	Wait               string // "accepted", "healthy" or "steady": how far the rollout is awaited
 	Adopt              bool   // take over what has our name and no tags

@@ -28,6 +28,8 @@ type Image struct {
 	Fresh     bool          // look where a given tag points now, although it was deployed before
 	Given     string        // the reference as it was given; "" for a build
 	BuildTook time.Duration // of the build in this run
+	Built     *image.Built  // in this run, nil when nothing was built; closed already
+	Pushed    *image.Pushed // in this run
 
 	spec   image.Spec
 	tag    string // of the inputs
@@ -69,6 +71,18 @@ func (s *Image) Read(ctx context.Context) error {
 	return nil
 }
 
+// Spec is what to build, without asking anybody; ok is false where an image is given.
+func (s *Image) Spec(ctx context.Context) (spec image.Spec, ok bool, err error) {
+	if s.Options.Image != "" || s.Manifest.Service.Image != "" {
+		return spec, false, nil
+	}
+	spec, err = s.wanted(ctx)
+	return spec, true, err
+}
+
+// Tag is the tag of the inputs, "" where an image is given.
+func (s *Image) Tag() string { return s.tag }
+
 // wanted is what to build.
 func (s *Image) wanted(ctx context.Context) (spec image.Spec, err error) {
 	dir := s.Manifest.Dir
@@ -89,7 +103,7 @@ func (s *Image) wanted(ctx context.Context) (spec image.Spec, err error) {
 	if file, err := filepath.Rel(dir, filepath.Join(s.Manifest.Dir, filepath.Base(s.Manifest.File))); err == nil && filepath.IsLocal(file) {
 		spec.Exclude = []string{file}
 	}
-	spec.Offline = s.Options.Offline
+	spec.Offline, spec.Builder, spec.NoCache, spec.Pass = s.Options.Offline, s.Options.Builder, s.Options.NoCache, s.Options.Pass
 	return spec, nil
 }
 
@@ -117,9 +131,9 @@ func (s *Image) Plan() []deploy.Change {
 	if _, known := s.Ref.Known(); known || s.broken != nil {
 		return nil
 	}
-	c := deploy.Change{Op: deploy.Create, What: fmt.Sprintf("build and push %s:%s", s.Manifest.Repository.Name, s.tag), Do: s.build}
+	c := deploy.Change{Op: deploy.Create, What: fmt.Sprintf("image %s:%s, built and pushed", s.Manifest.Repository.Name, s.tag), Do: s.build}
 	if name, known := s.ECR.Repository.Known(); known {
-		c.What = fmt.Sprintf("build and push %s:%s", name, s.tag)
+		c.What = fmt.Sprintf("image %s:%s, built and pushed", name, s.tag)
 	}
 	if s.ECR.images[s.tag] != "" {
 		c.Why = "rebuild"
@@ -136,7 +150,7 @@ func (s *Image) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.BuildTook = built.Took
+	s.Built, s.BuildTook = built, built.Took
 	deploy.Say(ctx, "built with %s in %s", built.Tool, built.Took.Round(100*time.Millisecond))
 	to := image.Target{Ref: s.ECR.URI.Get(), Tag: s.tag, Auth: s.login, Transport: s.Registry.Transport}
 	if s.Registry.URL != "" {
@@ -150,6 +164,7 @@ func (s *Image) build(ctx context.Context) error {
 	if err := errors.Join(err, built.Close()); err != nil {
 		return err
 	}
+	s.Pushed = pushed
 	s.Ref.Set(s.ECR.URI.Get() + "@" + pushed.Digest.String())
 	return nil
 }

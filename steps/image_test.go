@@ -49,7 +49,7 @@ func TestImageBuilt(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.pick, w.dir = ecrAndImage, dir
 		const m = "project_name: app"
-		planned := regexp.MustCompile(`^\+ ecr: repository app\n\+ image: build and push app:src-[0-9a-f]{20}\n$`)
+		planned := regexp.MustCompile(`^\+ ecr: repository app\n\+ image: image app:src-[0-9a-f]{20}, built and pushed\n$`)
 		if p := w.plan(m); !planned.MatchString(p) {
 			t.Error(p)
 		}
@@ -68,7 +68,7 @@ func TestImageBuilt(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nfunc main() { println(2) }\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if p := w.plan(m); !strings.HasPrefix(p, "+ image: build and push app:src-") {
+		if p := w.plan(m); !strings.HasPrefix(p, "+ image: image app:src-") {
 			t.Error(p)
 		}
 		if second := w.settled(m); second.ref() == first.ref() {

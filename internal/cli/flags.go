@@ -29,10 +29,22 @@ func timeoutFlag() cli.Flag {
 
 // imageFlags are those of up, plan and deploy.
 func imageFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		&cli.StringFlag{Name: "image", Usage: "deploy the image `REF` instead of a build"},
 		&cli.BoolFlag{Name: "rebuild", Usage: "build although the image of these inputs is there"},
 		&cli.BoolFlag{Name: "force-new-deployment", Usage: "start new tasks although nothing changed"},
+	}, buildFlags()...)
+}
+
+// buildFlags are those of every command that builds.
+func buildFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "builder", EnvVars: []string{"FARGATECTL_BUILDER"}, Usage: "who builds the Dockerfile: auto, native, docker, docker:`NAME` (a builder of buildx), podman, buildah, nerdctl or finch"},
+		&cli.BoolFlag{Name: "no-cache", Usage: "have the builder run every step anew"},
+		&cli.StringSliceFlag{Name: "secret", Usage: "a `SECRET` for RUN --mount=type=secret: id=npm,env=NPM_TOKEN or id=npm,src=FILE; never the value itself"},
+		&cli.StringSliceFlag{Name: "ssh", Usage: "an `AGENT` for RUN --mount=type=ssh: default"},
+		&cli.StringSliceFlag{Name: "cache-from", Usage: "take the builder's cache from `WHERE`: type=registry,ref=REPOSITORY:TAG"},
+		&cli.StringSliceFlag{Name: "cache-to", Usage: "leave the builder's cache at `WHERE`"},
 	}
 }
 

@@ -75,6 +75,9 @@ func (p *process) offline(c *cli.Context) (*session, error) {
 	if err := image.Valid(c.String("image")); err != nil {
 		return nil, usageErrorf("%w", err)
 	}
+	if err := knownBuilder(c.String("builder")); err != nil {
+		return nil, err
+	}
 	s.app = &steps.App{Manifest: m, Registry: steps.Registry{URL: c.String("registry-url")}}
 	if d := c.Duration("timeout"); c.IsSet("timeout") && d <= 0 {
 		return nil, usageErrorf("--timeout %s is no time to wait: 90s, 20m", d)
