@@ -31,10 +31,11 @@ var floors = []struct {
 	{"internal/manifest", nil, false},
 	{"internal/ui", []string{"deploy"}, false},
 	{"internal/logs", []string{"aws"}, true},
-	{"internal/release", []string{"aws", "deploy", "internal/manifest"}, true},
-	{"internal/sandbox", []string{"internal/datachannel"}, true},
+	{"internal/release", []string{"aws", "deploy", "internal/manifest", "internal/schedule"}, true},
+	{"internal/sandbox", []string{"internal/datachannel", "internal/schedule"}, true},
+	{"internal/schedule", nil, false},
 	{"internal/witness", nil, true},
-	{"steps", []string{"aws", "deploy", "image", "internal/manifest", "internal/release"}, true},
+	{"steps", []string{"aws", "deploy", "image", "internal/manifest", "internal/release", "internal/schedule"}, true},
 }
 
 // Imports run one way: no package is linked with one of a floor above.

@@ -25,7 +25,11 @@ type scalable struct {
 
 type scalingService struct{ *Sandbox }
 
-func newScaling(s *Sandbox) *scalingService { return &scalingService{s} }
+func newScaling(s *Sandbox) *scalingService {
+	a := &scalingService{s}
+	s.on["scheduled action"] = a.act
+	return a
+}
 
 var scalableID = regexp.MustCompile(`^service/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)$`)
 
@@ -101,31 +105,14 @@ func (s *scalingService) RegisterScalableTarget(ctx context.Context, in *scaling
 	}
 	t.MinCapacity, t.MaxCapacity, t.Tags = least, most, merge(t.Tags, in.Tags)
 	if in.SuspendedState != nil {
-		t.SuspendedState = in.SuspendedState
+		t.SuspendedState = suspend(t.SuspendedState, in.SuspendedState)
 	}
 	if made {
 		t.RoleARN = s.makeServiceRole("ecs.application-autoscaling.amazonaws.com").Arn
 		put(&r.Scaling.Targets, id, t)
 	}
-	if to := min(max(sv.DesiredCount, *least), *most); to != sv.DesiredCount {
-		t.note(s.Sandbox, sv, to)
-		(&ecsService{s.Sandbox}).scale(r, sv, to)
-	}
+	s.hold(r, t, sv)
 	return &scaling.RegisterScalableTargetOutput{ScalableTargetARN: t.ScalableTargetARN}, nil
-}
-
-// note keeps what the target has done to its service.
-func (t *scalable) note(s *Sandbox, sv *service, to int32) {
-	bound := "minimum"
-	if to < sv.DesiredCount {
-		bound = "maximum"
-	}
-	t.Activities = append([]types.ScalingActivity{{
-		ActivityId: new(s.uuid()), ServiceNamespace: t.ServiceNamespace, ResourceId: t.ResourceId, ScalableDimension: t.ScalableDimension,
-		Cause: new(bound + " capacity was set to " + itoa(to)), Description: new("Setting desired count to " + itoa(to) + "."),
-		StatusCode: types.ScalingActivityStatusCodeSuccessful, StatusMessage: new("Successfully set desired count to " + itoa(to) + ". Change successfully fulfilled by ecs."),
-		StartTime: new(s.clock), EndTime: new(s.clock),
-	}}, t.Activities...)
 }
 
 func (s *scalingService) DescribeScalableTargets(ctx context.Context, in *scaling.DescribeScalableTargetsInput) (*scaling.DescribeScalableTargetsOutput, error) {
@@ -145,8 +132,12 @@ func (s *scalingService) DescribeScalableTargets(ctx context.Context, in *scalin
 
 // DeregisterScalableTarget takes the policies and the scheduled actions along.
 func (s *scalingService) DeregisterScalableTarget(ctx context.Context, in *scaling.DeregisterScalableTargetInput) (*scaling.DeregisterScalableTargetOutput, error) {
-	if _, err := s.target(ctx, in.ServiceNamespace, in.ResourceId, in.ScalableDimension, "scalable target found"); err != nil {
+	t, err := s.target(ctx, in.ServiceNamespace, in.ResourceId, in.ScalableDimension, "scalable target found")
+	if err != nil {
 		return nil, err
+	}
+	for _, p := range t.Policies {
+		s.untrack(s.region(ctx), p)
 	}
 	delete(s.region(ctx).Scaling.Targets, *in.ResourceId)
 	return &scaling.DeregisterScalableTargetOutput{}, nil

@@ -5,9 +5,12 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"time"
 
 	scaling "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
+
+	"github.com/fargatectl/fargatectl/internal/schedule"
 )
 
 func itoa(n int32) string { return strconv.Itoa(int(n)) }
@@ -44,11 +47,8 @@ func (s *scalingService) PutScalingPolicy(ctx context.Context, in *scaling.PutSc
 		}
 		t.Policies[name] = p
 	}
-	p.TargetTrackingScalingPolicyConfiguration, p.Alarms = in.TargetTrackingScalingPolicyConfiguration, nil
-	for _, side := range []string{"AlarmHigh", "AlarmLow"} {
-		alarm := "TargetTracking-" + *in.ResourceId + "-" + side + "-" + s.uuid()
-		p.Alarms = append(p.Alarms, types.Alarm{AlarmName: &alarm, AlarmARN: new(s.arn("cloudwatch", s.region(ctx).Name, "alarm:"+alarm))})
-	}
+	p.TargetTrackingScalingPolicyConfiguration = in.TargetTrackingScalingPolicyConfiguration
+	s.track(s.region(ctx), p)
 	return &scaling.PutScalingPolicyOutput{PolicyARN: p.PolicyARN, Alarms: p.Alarms}, nil
 }
 
@@ -111,14 +111,18 @@ func (s *scalingService) DeleteScalingPolicy(ctx context.Context, in *scaling.De
 		return nil, fail("ObjectNotFoundException", "No scaling policy found for service namespace: %s, resource ID: %s, scalable dimension: %s, policy name: %s",
 			in.ServiceNamespace, val(in.ResourceId), in.ScalableDimension, val(in.PolicyName))
 	}
+	s.untrack(s.region(ctx), t.Policies[*in.PolicyName])
 	delete(t.Policies, *in.PolicyName)
 	return &scaling.DeleteScalingPolicyOutput{}, nil
 }
 
-var schedule = regexp.MustCompile(`^(at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)|rate\([1-9]\d* (minutes?|hours?|days?)\)|cron\((\S+ ){5}\S+\))$`)
+// due says whether a schedule can be read.
+func due(expression string, zone *string, now time.Time) bool {
+	_, err := schedule.Next(expression, val(zone), now, now)
+	return err == nil
+}
 
-// PutScheduledAction makes or changes an action; what a change leaves out stays as it is. The sandbox keeps actions and
-// never acts on them.
+// PutScheduledAction makes or changes an action; what a change leaves out stays as it is.
 func (s *scalingService) PutScheduledAction(ctx context.Context, in *scaling.PutScheduledActionInput) (*scaling.PutScheduledActionOutput, error) {
 	t, err := s.target(ctx, in.ServiceNamespace, in.ResourceId, in.ScalableDimension, "scalable target registered")
 	if err != nil {
@@ -129,7 +133,7 @@ func (s *scalingService) PutScheduledAction(ctx context.Context, in *scaling.Put
 	switch {
 	case name == "" || len(name) > 256:
 		return nil, validation("1 validation error detected: Value '%s' at 'scheduledActionName' failed to satisfy constraint", name)
-	case a == nil && in.Schedule == nil, in.Schedule != nil && !schedule.MatchString(*in.Schedule):
+	case a == nil && in.Schedule == nil, in.Schedule != nil && !due(*in.Schedule, in.Timezone, s.clock):
 		return nil, validation("Invalid schedule expression: %s", val(in.Schedule))
 	case a == nil && in.ScalableTargetAction == nil:
 		return nil, validation("ScalableTargetAction is required.")
@@ -154,6 +158,7 @@ func (s *scalingService) PutScheduledAction(ctx context.Context, in *scaling.Put
 	}
 	// An omitted time is cleared by a change (PutScheduledAction in the API reference).
 	a.StartTime, a.EndTime, a.Timezone = in.StartTime, in.EndTime, in.Timezone
+	s.plan(s.region(ctx), a)
 	return &scaling.PutScheduledActionOutput{}, nil
 }
 
