@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	scaling "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	logs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -24,18 +25,19 @@ import (
 // interface would keep all its methods in the binary (39 MB instead of 9 for EC2 alone, once anything links reflect's
 // Method, as text/template does). The list is also what a least-privilege policy is made from.
 type Calls struct {
-	ACM     ACM
-	EC2     EC2
-	ECR     ECR
-	ECS     ECS
-	ELB     ELB
-	IAM     IAM
-	Logs    Logs
-	Route53 Route53
-	STS     STS
-	Scaling Scaling
-	Secrets Secrets
-	Tagging Tagging
+	ACM        ACM
+	CloudWatch CloudWatch
+	EC2        EC2
+	ECR        ECR
+	ECS        ECS
+	ELB        ELB
+	IAM        IAM
+	Logs       Logs
+	Route53    Route53
+	STS        STS
+	Scaling    Scaling
+	Secrets    Secrets
+	Tagging    Tagging
 }
 
 // A call is one operation of a client.
@@ -44,18 +46,19 @@ type call[In, Out, Option any] = func(context.Context, *In, ...func(*Option)) (*
 // Connect fills the list from clients that share one configuration.
 func Connect(cfg aws.Config) *Calls {
 	return &Calls{
-		ACM:     newACM(acm.NewFromConfig(cfg)),
-		EC2:     newEC2(ec2.NewFromConfig(cfg)),
-		ECR:     newECR(ecr.NewFromConfig(cfg)),
-		ECS:     newECS(ecs.NewFromConfig(cfg)),
-		ELB:     newELB(elb.NewFromConfig(cfg)),
-		IAM:     newIAM(iam.NewFromConfig(cfg)),
-		Logs:    newLogs(logs.NewFromConfig(cfg)),
-		Route53: newRoute53(route53.NewFromConfig(cfg)),
-		STS:     newSTS(sts.NewFromConfig(cfg)),
-		Scaling: newScaling(scaling.NewFromConfig(cfg)),
-		Secrets: newSecrets(secretsmanager.NewFromConfig(cfg)),
-		Tagging: newTagging(tagging.NewFromConfig(cfg)),
+		ACM:        newACM(acm.NewFromConfig(cfg)),
+		CloudWatch: newCloudWatch(cloudwatch.NewFromConfig(cfg)),
+		EC2:        newEC2(ec2.NewFromConfig(cfg)),
+		ECR:        newECR(ecr.NewFromConfig(cfg)),
+		ECS:        newECS(ecs.NewFromConfig(cfg)),
+		ELB:        newELB(elb.NewFromConfig(cfg)),
+		IAM:        newIAM(iam.NewFromConfig(cfg)),
+		Logs:       newLogs(logs.NewFromConfig(cfg)),
+		Route53:    newRoute53(route53.NewFromConfig(cfg)),
+		STS:        newSTS(sts.NewFromConfig(cfg)),
+		Scaling:    newScaling(scaling.NewFromConfig(cfg)),
+		Secrets:    newSecrets(secretsmanager.NewFromConfig(cfg)),
+		Tagging:    newTagging(tagging.NewFromConfig(cfg)),
 	}
 }
 
@@ -77,6 +80,19 @@ func newACM(c *acm.Client) ACM {
 		ListCertificates:       c.ListCertificates,
 		ListTagsForCertificate: c.ListTagsForCertificate,
 		RequestCertificate:     c.RequestCertificate,
+	}
+}
+
+// CloudWatch is the operations of cloudwatch that we make.
+type CloudWatch struct {
+	DescribeAlarms call[cloudwatch.DescribeAlarmsInput, cloudwatch.DescribeAlarmsOutput, cloudwatch.Options]
+	GetMetricData  call[cloudwatch.GetMetricDataInput, cloudwatch.GetMetricDataOutput, cloudwatch.Options]
+}
+
+func newCloudWatch(c *cloudwatch.Client) CloudWatch {
+	return CloudWatch{
+		DescribeAlarms: c.DescribeAlarms,
+		GetMetricData:  c.GetMetricData,
 	}
 }
 
@@ -416,28 +432,34 @@ func newSTS(c *sts.Client) STS {
 
 // Scaling is the operations of applicationautoscaling that we make.
 type Scaling struct {
-	DeleteScalingPolicy      call[scaling.DeleteScalingPolicyInput, scaling.DeleteScalingPolicyOutput, scaling.Options]
-	DeleteScheduledAction    call[scaling.DeleteScheduledActionInput, scaling.DeleteScheduledActionOutput, scaling.Options]
-	DeregisterScalableTarget call[scaling.DeregisterScalableTargetInput, scaling.DeregisterScalableTargetOutput, scaling.Options]
-	DescribeScalableTargets  call[scaling.DescribeScalableTargetsInput, scaling.DescribeScalableTargetsOutput, scaling.Options]
-	DescribeScalingPolicies  call[scaling.DescribeScalingPoliciesInput, scaling.DescribeScalingPoliciesOutput, scaling.Options]
-	DescribeScheduledActions call[scaling.DescribeScheduledActionsInput, scaling.DescribeScheduledActionsOutput, scaling.Options]
-	PutScalingPolicy         call[scaling.PutScalingPolicyInput, scaling.PutScalingPolicyOutput, scaling.Options]
-	PutScheduledAction       call[scaling.PutScheduledActionInput, scaling.PutScheduledActionOutput, scaling.Options]
-	RegisterScalableTarget   call[scaling.RegisterScalableTargetInput, scaling.RegisterScalableTargetOutput, scaling.Options]
+	DeleteScalingPolicy       call[scaling.DeleteScalingPolicyInput, scaling.DeleteScalingPolicyOutput, scaling.Options]
+	DeleteScheduledAction     call[scaling.DeleteScheduledActionInput, scaling.DeleteScheduledActionOutput, scaling.Options]
+	DeregisterScalableTarget  call[scaling.DeregisterScalableTargetInput, scaling.DeregisterScalableTargetOutput, scaling.Options]
+	DescribeScalableTargets   call[scaling.DescribeScalableTargetsInput, scaling.DescribeScalableTargetsOutput, scaling.Options]
+	DescribeScalingActivities call[scaling.DescribeScalingActivitiesInput, scaling.DescribeScalingActivitiesOutput, scaling.Options]
+	DescribeScalingPolicies   call[scaling.DescribeScalingPoliciesInput, scaling.DescribeScalingPoliciesOutput, scaling.Options]
+	DescribeScheduledActions  call[scaling.DescribeScheduledActionsInput, scaling.DescribeScheduledActionsOutput, scaling.Options]
+	ListTagsForResource       call[scaling.ListTagsForResourceInput, scaling.ListTagsForResourceOutput, scaling.Options]
+	PutScalingPolicy          call[scaling.PutScalingPolicyInput, scaling.PutScalingPolicyOutput, scaling.Options]
+	PutScheduledAction        call[scaling.PutScheduledActionInput, scaling.PutScheduledActionOutput, scaling.Options]
+	RegisterScalableTarget    call[scaling.RegisterScalableTargetInput, scaling.RegisterScalableTargetOutput, scaling.Options]
+	TagResource               call[scaling.TagResourceInput, scaling.TagResourceOutput, scaling.Options]
 }
 
 func newScaling(c *scaling.Client) Scaling {
 	return Scaling{
-		DeleteScalingPolicy:      c.DeleteScalingPolicy,
-		DeleteScheduledAction:    c.DeleteScheduledAction,
-		DeregisterScalableTarget: c.DeregisterScalableTarget,
-		DescribeScalableTargets:  c.DescribeScalableTargets,
-		DescribeScalingPolicies:  c.DescribeScalingPolicies,
-		DescribeScheduledActions: c.DescribeScheduledActions,
-		PutScalingPolicy:         c.PutScalingPolicy,
-		PutScheduledAction:       c.PutScheduledAction,
-		RegisterScalableTarget:   c.RegisterScalableTarget,
+		DeleteScalingPolicy:       c.DeleteScalingPolicy,
+		DeleteScheduledAction:     c.DeleteScheduledAction,
+		DeregisterScalableTarget:  c.DeregisterScalableTarget,
+		DescribeScalableTargets:   c.DescribeScalableTargets,
+		DescribeScalingActivities: c.DescribeScalingActivities,
+		DescribeScalingPolicies:   c.DescribeScalingPolicies,
+		DescribeScheduledActions:  c.DescribeScheduledActions,
+		ListTagsForResource:       c.ListTagsForResource,
+		PutScalingPolicy:          c.PutScalingPolicy,
+		PutScheduledAction:        c.PutScheduledAction,
+		RegisterScalableTarget:    c.RegisterScalableTarget,
+		TagResource:               c.TagResource,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fargatectl/fargatectl/aws"
 	"github.com/fargatectl/fargatectl/deploy"
+	"github.com/fargatectl/fargatectl/internal/manifest"
 )
 
 // Scaling is the range of tasks that Application Auto Scaling keeps, its policies and its schedules. What `scale` has set
@@ -21,6 +22,7 @@ type Scaling struct {
 	Service *Service
 
 	target   *types.ScalableTarget
+	liveTags map[string]string // of the target, nil when they can't be read
 	policies map[string]types.ScalingPolicy
 	actions  map[string]types.ScheduledAction
 	id       string         // "service/CLUSTER/NAME" of the live service, "" without one
@@ -44,18 +46,6 @@ func (s *Scaling) Read(ctx context.Context) error {
 		s.set = &n
 	}
 	return together(s.readTarget(ctx), s.readPolicies(ctx), s.readActions(ctx))
-}
-
-func (s *Scaling) readTarget(ctx context.Context) func() error {
-	return func() error {
-		out, err := s.AWS.Scaling.DescribeScalableTargets(ctx, &applicationautoscaling.DescribeScalableTargetsInput{
-			ServiceNamespace: types.ServiceNamespaceEcs, ScalableDimension: types.ScalableDimensionECSServiceDesiredCount, ResourceIds: []string{s.id},
-		})
-		if err == nil {
-			s.target = first(out.ScalableTargets)
-		}
-		return err
-	}
 }
 
 func (s *Scaling) readPolicies(ctx context.Context) func() error {
@@ -96,28 +86,14 @@ func (s *Scaling) readActions(ctx context.Context) func() error {
 	}
 }
 
-// bounds are the wanted range: the manifest's, or what scale has set.
-func (s *Scaling) bounds() (least, most int32) {
-	if s.set != nil {
-		return s.set.Min, s.set.Max
-	}
-	return s.Manifest.Service.MinCapacity, s.Manifest.Service.MaxCapacity
-}
-
 // Plan sets the range, then the policies and schedules that the manifest has, and drops ours that it has no more.
 func (s *Scaling) Plan() (plan []deploy.Change) {
-	least, most := s.bounds()
-	what := fmt.Sprintf("scalable target %d to %d tasks", least, most)
-	if s.target == nil {
-		plan = append(plan, deploy.Change{Op: deploy.Create, What: what, Do: s.register})
-	} else if diff := deploy.Diff(deploy.F("minimum", val(s.target.MinCapacity), least), deploy.F("maximum", val(s.target.MaxCapacity), most)); diff != nil {
-		plan = append(plan, deploy.Change{Op: deploy.Update, What: what, Diff: diff, Do: s.register})
-	}
+	plan = s.planRange()
 	for _, p := range s.wantedPolicies() {
 		plan = append(plan, s.planPolicy(p)...)
 	}
 	for _, a := range s.Manifest.Service.Schedules {
-		plan = append(plan, s.planAction(s.prefix()+a.Name, types.ScalableTargetAction{MinCapacity: &a.MinCapacity, MaxCapacity: &a.MaxCapacity}, a.Schedule, a.Timezone)...)
+		plan = append(plan, s.planAction(a)...)
 	}
 	return append(plan, s.planDrops()...)
 }
@@ -131,25 +107,6 @@ func (s *Scaling) resource() *string {
 		s.id = arn[strings.Index(arn, ":service/")+1:]
 	}
 	return &s.id
-}
-
-// register also updates. Tags are for the target's creation only.
-func (s *Scaling) register(ctx context.Context) error {
-	least, most := s.bounds()
-	in := &applicationautoscaling.RegisterScalableTargetInput{
-		ServiceNamespace: types.ServiceNamespaceEcs, ScalableDimension: types.ScalableDimensionECSServiceDesiredCount, ResourceId: s.resource(),
-		MinCapacity: &least, MaxCapacity: &most,
-	}
-	if s.target == nil {
-		in.Tags = s.tags("scaling")
-	}
-	return s.known(ctx, func(ctx context.Context) error {
-		_, err := s.AWS.Scaling.RegisterScalableTarget(ctx, in)
-		if err == nil {
-			s.target = &types.ScalableTarget{MinCapacity: &least, MaxCapacity: &most}
-		}
-		return err
-	})
 }
 
 // known repeats a call while the service or the target, just made, is not known to Application Auto Scaling.
@@ -238,14 +195,15 @@ func (s *Scaling) put(p policy) func(context.Context) error {
 	}
 }
 
-func (s *Scaling) planAction(name string, want types.ScalableTargetAction, schedule, zone string) []deploy.Change {
+func (s *Scaling) planAction(a manifest.Schedule) []deploy.Change {
+	name, want := s.prefix()+a.Name, types.ScalableTargetAction{MinCapacity: &a.MinCapacity, MaxCapacity: &a.MaxCapacity}
 	change := deploy.Change{Op: deploy.Create, What: "scheduled action " + name, Do: func(ctx context.Context) error {
 		in := &applicationautoscaling.PutScheduledActionInput{
-			ScheduledActionName: &name, Schedule: &schedule, ScalableTargetAction: &want,
+			ScheduledActionName: &name, Schedule: &a.Schedule, ScalableTargetAction: &want,
 			ServiceNamespace: types.ServiceNamespaceEcs, ScalableDimension: types.ScalableDimensionECSServiceDesiredCount, ResourceId: s.resource(),
 		}
-		if zone != "" {
-			in.Timezone = &zone
+		if a.Timezone != "" {
+			in.Timezone = &a.Timezone
 		}
 		return s.known(ctx, func(ctx context.Context) error {
 			_, err := s.AWS.Scaling.PutScheduledAction(ctx, in)
@@ -258,7 +216,7 @@ func (s *Scaling) planAction(name string, want types.ScalableTargetAction, sched
 	}
 	had := val(live.ScalableTargetAction)
 	change.Op = deploy.Update
-	change.Diff = deploy.Diff(deploy.F("schedule", val(live.Schedule), schedule), deploy.F("timezone", val(live.Timezone), zone),
+	change.Diff = deploy.Diff(deploy.F("schedule", val(live.Schedule), a.Schedule), deploy.F("timezone", val(live.Timezone), a.Timezone),
 		deploy.F("minimum", val(had.MinCapacity), val(want.MinCapacity)), deploy.F("maximum", val(had.MaxCapacity), val(want.MaxCapacity)))
 	if change.Diff == nil {
 		return nil
@@ -309,8 +267,11 @@ func (s *Scaling) scheduled() (names []string) {
 	return names
 }
 
-// Notes say what others have added.
+// Notes say what others have added, and which schedule has moved the range.
 func (s *Scaling) Notes() (notes []string) {
+	if name := s.moved(); name != "" {
+		notes = append(notes, fmt.Sprintf("the range %d to %d is kept: schedule %s has set it", val(s.target.MinCapacity), val(s.target.MaxCapacity), name))
+	}
 	for name := range s.policies {
 		if !strings.HasPrefix(name, s.prefix()) {
 			notes = append(notes, "scaling policy "+name+" kept: not in the manifest")

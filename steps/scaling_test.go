@@ -98,3 +98,37 @@ func TestScalingByHand(t *testing.T) {
 		w.settled(scalingYAML("max_capacity: 10"))
 	})
 }
+
+// The range that a schedule has set is wanted until the next one's; a tag that is gone comes back.
+func TestScalingScheduled(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		w.opts.Offline, w.poll = true, 15*time.Second
+		yaml := scalingYAML(`max_capacity: 10, schedules: [{ name: morning, schedule: "cron(0 8 * * ? *)", min_capacity: 4, max_capacity: 12 }]`)
+		w.settled(yaml)
+		if got := w.plan(yaml); strings.Contains(got, "schedule morning") {
+			t.Error("before its time:", got)
+		}
+		time.Sleep(24 * time.Hour)
+		if got := w.plan(yaml); withoutNotes(got) != "" || !strings.Contains(got, "the range 4 to 12 is kept: schedule morning has set it") {
+			t.Error("after its time:", got)
+		}
+		if got := withoutNotes(w.plan(scalingYAML("max_capacity: 10"))); !strings.Contains(got, "minimum: 4 -> 2") || !strings.Contains(got, "- scaling: scheduled action app-morning") {
+			t.Error("without the schedule its range is drift:", got)
+		}
+		c := applicationautoscaling.NewFromConfig(w.Config("us-east-1"))
+		target, err := c.DescribeScalableTargets(t.Context(), &applicationautoscaling.DescribeScalableTargetsInput{ServiceNamespace: types.ServiceNamespaceEcs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.UntagResource(t.Context(), &applicationautoscaling.UntagResourceInput{
+			ResourceARN: target.ScalableTargets[0].ScalableTargetARN, TagKeys: []string{aws.TagProject},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if got := withoutNotes(w.plan(yaml)); got != "~ scaling: scalable target tags\n    tag fargatectl:project: none -> app\n" {
+			t.Error(got)
+		}
+		w.settled(yaml)
+	})
+}
