@@ -228,6 +228,7 @@ func TestDeployAfterFailure(t *testing.T) {
 		if _, err := w.ecs().StopServiceDeployment(t.Context(), &ecs.StopServiceDeploymentInput{ServiceDeploymentArn: &out.ARN, StopType: types.StopServiceDeploymentStopTypeAbort}); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(5 * time.Second) // ECS stops it at its next look
 		d, err := w.deploy(t.Context(), other)
 		if err != nil || ended(d.Service) != types.ServiceDeploymentStatusSuccessful {
 			t.Error(err, ended(d.Service))

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -14,7 +15,8 @@ import (
 // A rollout is what AWS calls a service deployment: the way from one service revision to another, and back if need be.
 type rollout struct {
 	types.ServiceDeployment
-	Deployment string // id of the deployment that it makes
+	Deployment string    // id of the deployment that it makes
+	Baked      time.Time // until then its alarms are watched although all else is done
 }
 
 func (o *rollout) ended() bool { return o.FinishedAt != nil || o.StoppedAt != nil }

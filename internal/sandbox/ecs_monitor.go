@@ -2,15 +2,19 @@ package sandbox
 
 import (
 	"context"
+	"slices"
+	"time"
 
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
 // What ends a deployment that does not go well: the circuit breaker, alarms, a user.
 
-// monitor begins to watch a service deployment.
-func (s *ecsService) monitor(_ *Region, sv *service, o *rollout) {
+// monitor begins to watch a service deployment. One that begins while an alarm is on does so without alarms: it may be
+// the repair (developer guide, "How CloudWatch alarms detect Amazon ECS deployment failures").
+func (s *ecsService) monitor(r *Region, sv *service, o *rollout) {
 	on := map[bool]types.ServiceDeploymentRollbackMonitorsStatus{
 		true: types.ServiceDeploymentRollbackMonitorsStatusMonitoring, false: types.ServiceDeploymentRollbackMonitorsStatusDisabled,
 	}
@@ -18,8 +22,71 @@ func (s *ecsService) monitor(_ *Region, sv *service, o *rollout) {
 	o.DeploymentCircuitBreaker = &types.ServiceDeploymentCircuitBreaker{Status: on[dep.DeploymentCircuitBreaker.Enable], Threshold: threshold(sv)}
 	o.Alarms = &types.ServiceDeploymentAlarms{Status: on[false]}
 	if a := dep.Alarms; a != nil {
-		o.Alarms.AlarmNames, o.Alarms.Status = a.AlarmNames, on[a.Enable]
+		o.Alarms.AlarmNames, o.Alarms.Status = a.AlarmNames, on[a.Enable && len(s.ringing(r, a.AlarmNames)) == 0]
 	}
+}
+
+// ringing are the alarms of these that are on.
+func (s *ecsService) ringing(r *Region, names []string) (on []string) {
+	for _, name := range names {
+		if state, ok := s.alarmState(r, name); ok && state == cloudwatchtypes.StateValueAlarm {
+			on = append(on, name)
+		}
+	}
+	return on
+}
+
+// watchAlarms fails a deployment under way when one of its alarms has gone off.
+func (s *ecsService) watchAlarms(r *Region, sv *service) {
+	o := sv.Rollouts[0]
+	if o.ended() || o.Alarms.Status != types.ServiceDeploymentRollbackMonitorsStatusMonitoring {
+		return
+	}
+	if on := s.ringing(r, o.Alarms.AlarmNames); len(on) > 0 {
+		s.alarmed(r, sv, on)
+	}
+}
+
+// bakes says whether a deployment that is as it should be is still watched by its alarms: for as long as the slowest
+// takes to notice. AWS computes that time from the alarms, too, and does not say how.
+func (s *ecsService) bakes(r *Region, o *rollout) bool {
+	if o.Alarms.Status != types.ServiceDeploymentRollbackMonitorsStatusMonitoring {
+		return false
+	}
+	if o.Baked.IsZero() {
+		bake := time.Duration(0)
+		for _, name := range o.Alarms.AlarmNames {
+			if a := r.CloudWatch.Alarms[name]; a != nil {
+				bake = max(bake, time.Duration(*a.Period**a.EvaluationPeriods)*time.Second)
+			}
+		}
+		o.Baked = s.clock.Add(s.scaled(bake))
+	}
+	return s.clock.Before(o.Baked)
+}
+
+// checkDeployment holds what the documentation of types.DeploymentConfiguration says.
+func checkDeployment(d *types.DeploymentConfiguration) error {
+	if *d.MaximumPercent < *d.MinimumHealthyPercent || *d.MaximumPercent < 100 {
+		return invalid("The maximumPercent must be at least 100 and not less than the minimumHealthyPercent.")
+	}
+	if a := d.Alarms; a != nil && a.Enable && len(a.AlarmNames) == 0 {
+		return invalid("alarmNames can not be empty when alarms are enabled.")
+	}
+	if t := d.DeploymentCircuitBreaker.ThresholdConfiguration; t != nil && (!slices.Contains(t.Type.Values(), t.Type) || t.Value < 1) {
+		return invalid("Invalid threshold configuration of the deployment circuit breaker.")
+	}
+	e := d.EarlySuccessCriteria
+	switch {
+	case e == nil || !e.Enable:
+	case e.HealthyPercent == nil || e.SourceServiceRevisionCleanup == "":
+		return invalid("healthyPercent and sourceServiceRevisionCleanup must be specified when early success criteria are enabled.")
+	case *e.HealthyPercent < *d.MinimumHealthyPercent || *e.HealthyPercent > 100:
+		return invalid("healthyPercent must be between the minimumHealthyPercent and 100.")
+	case !slices.Contains(e.SourceServiceRevisionCleanup.Values(), e.SourceServiceRevisionCleanup):
+		return invalid("Invalid sourceServiceRevisionCleanup: %s", e.SourceServiceRevisionCleanup)
+	}
+	return nil
 }
 
 // threshold is how many failed tasks the circuit breaker lets pass: half of the desired count, at least 3 and at most
@@ -113,16 +180,30 @@ func (s *ecsService) StopServiceDeployment(ctx context.Context, in *ecs.StopServ
 	switch {
 	case o == nil:
 		return nil, fail("ServiceDeploymentNotFoundException", "Service deployment not found.")
-	case o.ended() || o.Status == types.ServiceDeploymentStatusRollbackInProgress:
+	case o.ended() || !slices.Contains([]types.ServiceDeploymentStatus{types.ServiceDeploymentStatusPending, types.ServiceDeploymentStatusInProgress}, o.Status):
 		return nil, fail("ConflictException", "The service deployment is in %s status and cannot be stopped.", o.Status)
 	case back && sv.Completed == "":
 		return nil, fail("ConflictException", "The service has no completed service deployment to roll back to.")
 	}
-	s.stopRollout(s.region(ctx), sv, o, back)
+	s.askToStop(s.region(ctx), sv, o, back)
 	return &ecs.StopServiceDeploymentOutput{ServiceDeploymentArn: o.ServiceDeploymentArn}, nil
 }
 
-func (s *ecsService) stopRollout(r *Region, sv *service, o *rollout, back bool) {
+// askToStop has the scheduler stop a deployment at its next look, or roll it back.
+func (s *ecsService) askToStop(r *Region, sv *service, o *rollout, back bool) {
+	o.Status, o.UpdatedAt = types.ServiceDeploymentStatusStopRequested, new(s.clock)
+	if back {
+		o.Status = types.ServiceDeploymentStatusRollbackRequested
+	}
+	s.wake(r, sv, time.Second)
+}
+
+// stopRollout does what was asked for, if anything was.
+func (s *ecsService) stopRollout(r *Region, sv *service, o *rollout) {
+	back := o.Status == types.ServiceDeploymentStatusRollbackRequested
+	if !back && o.Status != types.ServiceDeploymentStatusStopRequested {
+		return
+	}
 	p := sv.primary()
 	p.RolloutState, p.RolloutStateReason = types.DeploymentRolloutStateFailed, new("ECS deployment stopped by the user.")
 	if !back {

@@ -124,8 +124,8 @@ func (s *ecsService) checkService(ctx context.Context, c *cluster, in *ecs.Creat
 		return nil, err
 	}
 	dep := fillDeployment(in.DeploymentConfiguration, nil)
-	if *dep.MaximumPercent < *dep.MinimumHealthyPercent || *dep.MaximumPercent < 100 {
-		return nil, invalid("The maximumPercent must be at least 100 and not less than the minimumHealthyPercent.")
+	if err := checkDeployment(dep); err != nil {
+		return nil, err
 	}
 	if in.AvailabilityZoneRebalancing == types.AvailabilityZoneRebalancingEnabled && *dep.MaximumPercent <= 100 {
 		return nil, invalid("Availability Zone rebalancing requires a maximumPercent greater than 100.")

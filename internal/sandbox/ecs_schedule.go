@@ -45,7 +45,9 @@ func (s *ecsService) schedule(id string) {
 	if o := sv.Rollouts[0]; o.Status == types.ServiceDeploymentStatusPending {
 		o.Status, o.StartedAt, o.UpdatedAt = types.ServiceDeploymentStatusInProgress, new(s.clock), new(s.clock)
 	}
+	s.stopRollout(r, sv, sv.Rollouts[0])
 	s.judge(r, c, sv)
+	s.watchAlarms(r, sv)
 	s.grow(r, c, sv)
 	s.shrink(r, c, sv)
 	if !s.settle(r, c, sv) {
@@ -247,33 +249,47 @@ func (s *ecsService) shrink(r *Region, c *cluster, sv *service) {
 	}
 }
 
-// settle ends the deployment when all its tasks are healthy and those of others have stopped; it says whether there is
-// nothing left to wait for.
+// settle ends the deployment when enough of its tasks are healthy and those of others have stopped; it says whether
+// there is nothing left to wait for.
 func (s *ecsService) settle(r *Region, c *cluster, sv *service) bool {
-	p, healthy, others := sv.primary(), 0, map[string]int{}
+	healthy, young, others := 0, 0, map[string]int{}
 	for _, t := range c.of(sv) {
 		switch {
 		case *t.LastStatus == "STOPPED":
-		case t.Deployment != *p.Id:
+		case t.Deployment != *sv.primary().Id:
 			others[t.Deployment]++
 		case *t.DesiredStatus == "RUNNING" && t.Healthy:
 			healthy++
 		case *t.DesiredStatus == "RUNNING":
-			return false
+			young++
 		}
 	}
 	sv.Deployments = slices.DeleteFunc(sv.Deployments, func(d types.Deployment) bool { return *d.Status == "ACTIVE" && others[*d.Id] == 0 })
-	p = sv.primary()
+	p, o := sv.primary(), sv.Rollouts[0]
 	if p.RolloutState == types.DeploymentRolloutStateFailed {
-		return true
+		return young == 0
 	}
-	if live := sv.Live[*p.Id]; len(others) > 0 || healthy != int(sv.DesiredCount) || live.Fault != "" && s.planned("ecs halfway", sv.id(r)+" "+*p.Id) {
-		return false
+	steady := young == 0 && len(others) == 0 && healthy == int(sv.DesiredCount)
+	if p.RolloutState == types.DeploymentRolloutStateInProgress && (steady || early(sv, healthy, len(others) == 0)) {
+		if s.planned("ecs halfway", sv.id(r)+" "+*p.Id) || s.bakes(r, o) {
+			return false
+		}
+		s.completed(sv)
 	}
-	s.completed(sv)
-	if !sv.Steady {
+	if steady && !sv.Steady {
 		sv.Steady = true
 		s.event(sv, "has reached a steady state.")
 	}
-	return true
+	return steady
+}
+
+// early says whether a service's early success criteria let its deployment end: enough tasks are healthy, and nothing is
+// left of the others, unless that may come later (documentation of types.DeploymentEarlySuccessCriteria).
+func early(sv *service, healthy int, alone bool) bool {
+	e := sv.DeploymentConfiguration.EarlySuccessCriteria
+	if e == nil || !e.Enable {
+		return false
+	}
+	enough := (int(sv.DesiredCount)*int(*e.HealthyPercent) + 99) / 100
+	return healthy >= enough && (alone || e.SourceServiceRevisionCleanup == types.ServiceRevisionCleanupDeferred)
 }

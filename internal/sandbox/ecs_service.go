@@ -163,6 +163,7 @@ func fillDeployment(in, was *types.DeploymentConfiguration) *types.DeploymentCon
 		d.MaximumPercent = cmp.Or(over.MaximumPercent, d.MaximumPercent)
 		d.DeploymentCircuitBreaker = cmp.Or(over.DeploymentCircuitBreaker, d.DeploymentCircuitBreaker)
 		d.Alarms = cmp.Or(over.Alarms, d.Alarms)
+		d.EarlySuccessCriteria = cmp.Or(over.EarlySuccessCriteria, d.EarlySuccessCriteria)
 	}
 	return &d
 }

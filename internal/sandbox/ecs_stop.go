@@ -30,10 +30,10 @@ func (s *ecsService) stop(r *Region, c *cluster, t *task, code types.TaskStopCod
 	switch {
 	case len(t.Targets) > 0 && *t.LastStatus == "RUNNING":
 		t.LastStatus = new("DEACTIVATING")
-		s.deregister(r, t)
 		if sv != nil {
 			s.event(sv, "has begun draining connections on 1 tasks.")
 		}
+		s.deregister(r, t)
 	case *t.LastStatus == "RUNNING", *t.LastStatus == "ACTIVATING":
 		s.deregister(r, t)
 		t.LastStatus = new("STOPPING")

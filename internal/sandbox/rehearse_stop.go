@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
@@ -49,9 +50,14 @@ func (s *ecsService) interrupted(id string) {
 	}
 	switch live := sv.Live[deployment]; live.Fault {
 	case "AlarmTriggered":
-		s.alarmed(r, sv, sv.Rollouts[0].Alarms.AlarmNames[:1])
+		name := sv.Rollouts[0].Alarms.AlarmNames[0]
+		if a := r.CloudWatch.Alarms[name]; a != nil {
+			a.turn(cloudwatchtypes.StateValueAlarm, "Threshold Crossed: rehearsed in the sandbox.", s.clock)
+			a.Until = s.clock.Add(time.Duration(*a.Period) * time.Second)
+		}
+		s.alarmed(r, sv, []string{name})
 	case "StoppedByUser":
-		s.stopRollout(r, sv, sv.Rollouts[0], sv.Completed != "")
+		s.askToStop(r, sv, sv.Rollouts[0], sv.Completed != "")
 	}
 }
 

@@ -173,7 +173,7 @@ func (f *fleet) holds(want phenomena, definition string, targets map[string]bool
 			t.Errorf("exit code %d, not %d", code, want.exit)
 		}
 		id := (*task.TaskArn)[strings.LastIndex(*task.TaskArn, "/")+1:]
-		lines := must(f.logs().FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: new("/ecs/web"), LogStreamNames: []string{"ecs/web/" + id}}))(t)
+		lines := must(f.logs().FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: new("/ecs/web"), LogStreamNamePrefix: new("ecs/web/" + id)}))(t)
 		var text strings.Builder
 		for _, e := range lines.Events {
 			text.WriteString(*e.Message + "\n")
