@@ -28,7 +28,11 @@ type repository struct {
 
 type ecrService struct{ *Sandbox }
 
-func newECR(s *Sandbox) *ecrService { return &ecrService{s} }
+func newECR(s *Sandbox) *ecrService {
+	e := &ecrService{s}
+	s.on["ecr expire"] = e.expire
+	return e
+}
 
 var repositoryName = regexp.MustCompile(`^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
 
@@ -161,6 +165,7 @@ func (s *ecrService) PutLifecyclePolicy(ctx context.Context, in *ecr.PutLifecycl
 		return nil, err
 	}
 	repo.Lifecycle = *in.LifecyclePolicyText
+	s.expireLater(s.region(ctx).Name, *repo.RepositoryName)
 	return &ecr.PutLifecyclePolicyOutput{RegistryId: repo.RegistryId, RepositoryName: repo.RepositoryName, LifecyclePolicyText: &repo.Lifecycle}, nil
 }
 

@@ -6,18 +6,19 @@ import (
 	"strings"
 )
 
-// A lifecyclePolicy says which images ECR expires (user guide, "Lifecycle policy properties"). The sandbox keeps it and
-// expires nothing: AWS does so within a day.
+// A lifecyclePolicy says which images ECR expires (user guide, "Lifecycle policy properties").
 type lifecyclePolicy struct {
-	Rules []struct {
-		RulePriority int      `json:"rulePriority"`
-		Description  string   `json:"description"`
-		Selection    selector `json:"selection"`
-		Action       struct {
-			Type               string `json:"type"`
-			TargetStorageClass string `json:"targetStorageClass"`
-		} `json:"action"`
-	} `json:"rules"`
+	Rules []lifecycleRule `json:"rules"`
+}
+
+type lifecycleRule struct {
+	RulePriority int      `json:"rulePriority"`
+	Description  string   `json:"description"`
+	Selection    selector `json:"selection"`
+	Action       struct {
+		Type               string `json:"type"`
+		TargetStorageClass string `json:"targetStorageClass"`
+	} `json:"action"`
 }
 
 type selector struct {
