@@ -34,6 +34,7 @@ type Calls struct {
 	IAM        IAM
 	Logs       Logs
 	Route53    Route53
+	SSM        SSM
 	STS        STS
 	Scaling    Scaling
 	Secrets    Secrets
@@ -55,6 +56,7 @@ func Connect(cfg aws.Config) *Calls {
 		IAM:        newIAM(iam.NewFromConfig(cfg)),
 		Logs:       newLogs(logs.NewFromConfig(cfg)),
 		Route53:    newRoute53(route53.NewFromConfig(cfg)),
+		SSM:        newSSM(cfg),
 		STS:        newSTS(sts.NewFromConfig(cfg)),
 		Scaling:    newScaling(scaling.NewFromConfig(cfg)),
 		Secrets:    newSecrets(secretsmanager.NewFromConfig(cfg)),
@@ -248,6 +250,7 @@ type ECS struct {
 	DescribeServices            call[ecs.DescribeServicesInput, ecs.DescribeServicesOutput, ecs.Options]
 	DescribeTaskDefinition      call[ecs.DescribeTaskDefinitionInput, ecs.DescribeTaskDefinitionOutput, ecs.Options]
 	DescribeTasks               call[ecs.DescribeTasksInput, ecs.DescribeTasksOutput, ecs.Options]
+	ExecuteCommand              call[ecs.ExecuteCommandInput, ecs.ExecuteCommandOutput, ecs.Options]
 	ListServiceDeployments      call[ecs.ListServiceDeploymentsInput, ecs.ListServiceDeploymentsOutput, ecs.Options]
 	ListTaskDefinitions         call[ecs.ListTaskDefinitionsInput, ecs.ListTaskDefinitionsOutput, ecs.Options]
 	ListTasks                   call[ecs.ListTasksInput, ecs.ListTasksOutput, ecs.Options]
@@ -275,6 +278,7 @@ func newECS(c *ecs.Client) ECS {
 		DescribeServices:            c.DescribeServices,
 		DescribeTaskDefinition:      c.DescribeTaskDefinition,
 		DescribeTasks:               c.DescribeTasks,
+		ExecuteCommand:              c.ExecuteCommand,
 		ListServiceDeployments:      c.ListServiceDeployments,
 		ListTaskDefinitions:         c.ListTaskDefinitions,
 		ListTasks:                   c.ListTasks,
@@ -354,6 +358,7 @@ type IAM struct {
 	ListRolePolicies              call[iam.ListRolePoliciesInput, iam.ListRolePoliciesOutput, iam.Options]
 	PutRolePermissionsBoundary    call[iam.PutRolePermissionsBoundaryInput, iam.PutRolePermissionsBoundaryOutput, iam.Options]
 	PutRolePolicy                 call[iam.PutRolePolicyInput, iam.PutRolePolicyOutput, iam.Options]
+	SimulatePrincipalPolicy       call[iam.SimulatePrincipalPolicyInput, iam.SimulatePrincipalPolicyOutput, iam.Options]
 	TagRole                       call[iam.TagRoleInput, iam.TagRoleOutput, iam.Options]
 	UntagRole                     call[iam.UntagRoleInput, iam.UntagRoleOutput, iam.Options]
 	UpdateAssumeRolePolicy        call[iam.UpdateAssumeRolePolicyInput, iam.UpdateAssumeRolePolicyOutput, iam.Options]
@@ -373,6 +378,7 @@ func newIAM(c *iam.Client) IAM {
 		ListRolePolicies:              c.ListRolePolicies,
 		PutRolePermissionsBoundary:    c.PutRolePermissionsBoundary,
 		PutRolePolicy:                 c.PutRolePolicy,
+		SimulatePrincipalPolicy:       c.SimulatePrincipalPolicy,
 		TagRole:                       c.TagRole,
 		UntagRole:                     c.UntagRole,
 		UpdateAssumeRolePolicy:        c.UpdateAssumeRolePolicy,

@@ -27,6 +27,7 @@ func newECS(s *Sandbox) *ecsService {
 	s.on["ecs task"] = e.proceed
 	s.on["ecs forget"] = e.forgetTask
 	s.on["ecs halfway"] = e.interrupted
+	s.on["ecs agent"] = e.agentStarts
 	return e
 }
 

@@ -192,6 +192,7 @@ func (s *ecsService) start(r *Region, c *cluster, t *task, d *definition) {
 		for i := range t.Containers {
 			t.Containers[i].LastStatus = new("RUNNING")
 		}
+		s.agents(r, t)
 		if b := t.Broken; b != nil && b.Start != nil {
 			s.says(r, t, b.Container, b.Start...)
 		} else if !t.commanded() {

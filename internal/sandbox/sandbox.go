@@ -6,7 +6,8 @@
 // All of them work on one [State] under one lock; what takes time in AWS is an event in the state, due at a moment of
 // the clock. An operation that a service lacks answers NotImplemented by name, never a silent success.
 //
-// Two things differ from AWS on purpose: waits are divided by Speed, and nothing behind a task or a target runs.
+// Two things differ from AWS on purpose: waits are divided by Speed, and nothing behind a task or a target runs. A session
+// of ECS Exec is a program of this machine: only who is on this machine, and has the session's token, gets to it.
 package sandbox
 
 import (
@@ -38,6 +39,7 @@ type Sandbox struct {
 	store store
 	blobs *blobStore
 	wire  http.Handler
+	open  sessions // of ECS Exec
 
 	mu     sync.Mutex // held by every request while it works, never while it sleeps
 	state  *State

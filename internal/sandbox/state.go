@@ -54,6 +54,7 @@ func (s *Sandbox) services() []wire.Service {
 		{Name: "monitoring", Impl: newCloudWatch(s)},
 		{Name: "acm", Impl: newACM(s)},
 		{Name: "route53", Impl: newRoute53(s)},
+		{Name: "ssm", Impl: &ssmService{s}},
 		{Name: "tagging", Impl: newTagging(s)},
 	}
 }

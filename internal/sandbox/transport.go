@@ -13,8 +13,12 @@ import (
 	"github.com/fargatectl/fargatectl/internal/sandbox/wire"
 )
 
-// ServeHTTP serves AWS's APIs, and an OCI registry below /v2/.
+// ServeHTTP serves AWS's APIs, an OCI registry below /v2/, and the sessions of ECS Exec below /v1/data-channel/.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, streams) {
+		s.serveSession(w, r)
+		return
+	}
 	if r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/") {
 		s.registry().ServeHTTP(w, r)
 		return
@@ -25,6 +29,9 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // RoundTrip serves a request in this process, whatever host it is for.
 func (s *Sandbox) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasPrefix(r.URL.Path, streams) {
+		return s.upgrade(r)
+	}
 	if r.Body == nil {
 		r.Body = http.NoBody
 	}

@@ -59,6 +59,7 @@ var dialects = map[string]*dialect{
 	"acm":                     {target: "CertificateManager", names: acmNames, statuses: acmStatuses},
 	"secretsmanager":          {target: "secretsmanager", names: secretsmanagerNames, statuses: secretsmanagerStatuses},
 	"application-autoscaling": {target: "AnyScaleFrontendService", names: applicationautoscalingNames, statuses: applicationautoscalingStatuses},
+	"ssm":                     {target: "AmazonSSM", names: ssmNames, statuses: ssmStatuses},
 	"tagging":                 {target: "ResourceGroupsTaggingAPI_20170126", names: taggingNames, statuses: taggingStatuses},
 	"monitoring": { // CloudWatch: Go and boto3 speak CBOR, older clients JSON or query
 		protocol: awsQuery, target: "GraniteServiceVersion20100801", version: "2010-08-01", xmlns: "http://monitoring.amazonaws.com/doc/2010-08-01/",

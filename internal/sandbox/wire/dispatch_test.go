@@ -265,7 +265,7 @@ func (unchecked) DescribeVolumes(context.Context, *ec2.DescribeVolumesInput) (*e
 func TestHandlerRefuses(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string]Service{
-		"no service has the signing name ssm":                              {"ssm", toyECS{}},
+		"no service has the signing name sqs":                              {"sqs", toyECS{}},
 		"ec2 DescribeVolumes: add it to internal/sandbox/wire/testdata/op": {"ec2", unchecked{}},
 	} {
 		func() {

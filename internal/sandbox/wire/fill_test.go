@@ -27,6 +27,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithydocument "github.com/aws/smithy-go/document"
 )
@@ -45,6 +46,7 @@ var clients = map[string]func(aws.Config) any{
 	"monitoring":              func(c aws.Config) any { return cloudwatch.NewFromConfig(c) },
 	"acm":                     func(c aws.Config) any { return acm.NewFromConfig(c) },
 	"route53":                 func(c aws.Config) any { return route53.NewFromConfig(c) },
+	"ssm":                     func(c aws.Config) any { return ssm.NewFromConfig(c) },
 	"tagging":                 func(c aws.Config) any { return resourcegroupstaggingapi.NewFromConfig(c) },
 }
 

@@ -239,6 +239,12 @@ var monitoringShapes = map[string]string{
 	"MissingParameter":            "MissingRequiredParameterException",
 }
 
+var ssmNames = map[string]string{}
+
+var ssmStatuses = map[string]int{
+	"InternalServerError": 500,
+}
+
 // checked are the operations by signing name whose names are known to be right.
 var checked = map[string]string{
 	"acm":                     "RequestCertificate DescribeCertificate ListCertificates DeleteCertificate GetCertificate ImportCertificate AddTagsToCertificate RemoveTagsFromCertificate ListTagsForCertificate ResendValidationEmail UpdateCertificateOptions",
@@ -252,6 +258,7 @@ var checked = map[string]string{
 	"monitoring":              "PutMetricAlarm DescribeAlarms DescribeAlarmsForMetric SetAlarmState DeleteAlarms DescribeAlarmHistory EnableAlarmActions DisableAlarmActions PutMetricData GetMetricData GetMetricStatistics ListMetrics TagResource UntagResource ListTagsForResource",
 	"route53":                 "ListHostedZonesByName ListHostedZones GetHostedZone CreateHostedZone DeleteHostedZone UpdateHostedZoneComment GetHostedZoneCount ChangeResourceRecordSets ListResourceRecordSets GetChange ListTagsForResource ListTagsForResources ChangeTagsForResource",
 	"secretsmanager":          "CreateSecret DescribeSecret GetSecretValue PutSecretValue UpdateSecret DeleteSecret RestoreSecret ListSecrets TagResource UntagResource GetRandomPassword BatchGetSecretValue ListSecretVersionIds UpdateSecretVersionStage GetResourcePolicy PutResourcePolicy DeleteResourcePolicy",
+	"ssm":                     "StartSession TerminateSession ResumeSession",
 	"sts":                     "GetCallerIdentity AssumeRole GetAccessKeyInfo",
 	"tagging":                 "GetResources TagResources UntagResources GetTagKeys GetTagValues",
 }
