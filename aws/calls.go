@@ -392,6 +392,7 @@ type Logs struct {
 	DescribeLogGroups   call[logs.DescribeLogGroupsInput, logs.DescribeLogGroupsOutput, logs.Options]
 	DescribeLogStreams  call[logs.DescribeLogStreamsInput, logs.DescribeLogStreamsOutput, logs.Options]
 	FilterLogEvents     call[logs.FilterLogEventsInput, logs.FilterLogEventsOutput, logs.Options]
+	GetLogEvents        call[logs.GetLogEventsInput, logs.GetLogEventsOutput, logs.Options]
 	ListTagsForResource call[logs.ListTagsForResourceInput, logs.ListTagsForResourceOutput, logs.Options]
 	PutRetentionPolicy  call[logs.PutRetentionPolicyInput, logs.PutRetentionPolicyOutput, logs.Options]
 	TagResource         call[logs.TagResourceInput, logs.TagResourceOutput, logs.Options]
@@ -404,6 +405,7 @@ func newLogs(c *logs.Client) Logs {
 		DescribeLogGroups:   c.DescribeLogGroups,
 		DescribeLogStreams:  c.DescribeLogStreams,
 		FilterLogEvents:     c.FilterLogEvents,
+		GetLogEvents:        c.GetLogEvents,
 		ListTagsForResource: c.ListTagsForResource,
 		PutRetentionPolicy:  c.PutRetentionPolicy,
 		TagResource:         c.TagResource,

@@ -23,8 +23,9 @@ type Deployment struct {
 	TaskDefinition string // ARN of the revision that it brings
 	Revision       string // ARN of the service revision that it brings
 
-	Desired, Running, Pending int32 // tasks of that revision
-	Failed, Threshold         int32 // of its tasks, and at how many the circuit breaker ends it; 0 where it has none
+	Desired, Running, Pending int32    // tasks of that revision
+	Alarms                    []string // of CloudWatch, that went off while it was watched
+	Failed, Threshold         int32    // of its tasks, and at how many the circuit breaker ends it; 0 where it has none
 	Created, Finished         time.Time
 }
 
@@ -185,6 +186,9 @@ func (c *ECS) Deployment(ctx context.Context, arn string) (*Deployment, error) {
 		if b.Status != types.ServiceDeploymentRollbackMonitorsStatusDisabled {
 			d.Threshold = b.Threshold
 		}
+	}
+	if sd.Alarms != nil {
+		d.Alarms = sd.Alarms.TriggeredAlarmNames
 	}
 	if d.Reason == "" && sd.Rollback != nil {
 		d.Reason = deref(sd.Rollback.Reason)

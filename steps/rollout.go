@@ -47,7 +47,7 @@ func (s *Service) settled(ctx context.Context) (string, error) {
 	if f.Cluster == "" {
 		f.Cluster, f.Service, f.Created, f.Healthy = *s.live.ClusterArn, *s.live.ServiceName, *s.live.CreatedAt, s.Options.Wait == "healthy"
 	}
-	return s.AWS.Look(ctx, f)
+	return s.watch.Look(ctx, s.AWS, f)
 }
 
 // Halt stops the deployment that is awaited and rolls it back: see [aws.ECS.Halt].

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fargatectl/fargatectl/aws"
 	"github.com/fargatectl/fargatectl/deploy"
+	"github.com/fargatectl/fargatectl/internal/release"
 )
 
 // Service is the ECS service: it keeps tasks of the task definition running behind the target group. A change of what
@@ -35,6 +36,7 @@ type Service struct {
 	leaving  *types.Service  // DRAINING: its name is free once it is INACTIVE
 	under    *aws.Deployment // that is under way; nil without one
 	release  *aws.Follow     // the deployment that Rollout follows; nil when nothing is being deployed
+	watch    release.Watch   // what was seen of it
 	liveTags map[string]string
 }
 

@@ -141,7 +141,7 @@ func TestDeployRace(t *testing.T) {
 	})
 }
 
-// A deployment that fails is rolled back, and the error has ECS's reason and the tasks' own.
+// A deployment that fails is rolled back, and the error says why.
 func TestDeployFails(t *testing.T) {
 	missing := "123456789012.dkr.ecr.us-east-1.amazonaws.com/app@sha256:" + strings.Repeat("0", 64)
 	for name, c := range map[string]struct {
@@ -149,8 +149,8 @@ func TestDeployFails(t *testing.T) {
 		break_ bool
 		why    string
 	}{
-		"exits":    {other, true, "Essential container in task exited (app: exit code 3)"},
-		"no image": {missing, false, "CannotPullContainerError"},
+		"exits":    {other, true, "container app ended with exit code 3"},
+		"no image": {missing, false, "the image " + missing + " is not in its registry"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, "", func(t *testing.T, w *world) {
@@ -158,7 +158,7 @@ func TestDeployFails(t *testing.T) {
 					w.break_()
 				}
 				_, err := w.deploy(t.Context(), c.image)
-				if !as[*aws.RolledBackError](err) || !strings.Contains(err.Error(), "circuit breaker threshold was exceeded") || !strings.Contains(err.Error(), c.why) {
+				if !as[*aws.RolledBackError](err) || !as[*release.Failure](err) || !strings.Contains(err.Error(), "rolled back: "+c.why) {
 					t.Errorf("%v", err)
 				}
 				if !w.heard(" failed, at 3 it is given up: ") {

@@ -30,6 +30,7 @@ type Service struct {
 	Tags       []types.Tag // of the task definition
 
 	follow *aws.Follow // what is being deployed by this command; nil when nothing is
+	watch  Watch       // what was seen of it
 }
 
 // A MissingError is a service that is not there.
@@ -174,7 +175,8 @@ func (s *Service) settled(ctx context.Context, wait string) (string, error) {
 		return "", nil
 	}
 	s.follow.Healthy = wait == "healthy"
-	return s.Calls.Look(ctx, s.follow)
+	s.watch.Foreign = s.Foreign
+	return s.watch.Look(ctx, s.Calls, s.follow)
 }
 
 // Halt stops the deployment that this command has started or joined and rolls it back: see [aws.ECS.Halt].

@@ -291,6 +291,13 @@ func (s *logsService) GetLogEvents(ctx context.Context, in *cloudwatchlogs.GetLo
 		from, _ = strconv.Atoi(n)
 	}
 	out.Events = out.Events[min(from, len(out.Events)):]
+	if n := int(val(in.Limit)); n > 0 && n < len(out.Events) {
+		if in.NextToken == nil && !val(in.StartFromHead) { // "the latest log events are returned first" (API reference, startFromHead)
+			from += len(out.Events) - n
+			out.Events = out.Events[len(out.Events)-n:]
+		}
+		out.Events = out.Events[:n]
+	}
 	out.NextForwardToken = new(fmt.Sprintf("f/%d", from+len(out.Events)))
 	out.NextBackwardToken = new(fmt.Sprintf("b/%d", from))
 	return out, nil
