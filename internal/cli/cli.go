@@ -39,6 +39,7 @@ type process struct {
 
 	ended  func() error // why the command's context has ended: Ctrl-C, its timeout
 	causes bool         // a failure is a result of the command, too
+	saved  string       // the file with the evidence of a deployment that failed
 }
 
 // Main runs one command and returns the exit code.
@@ -216,12 +217,14 @@ func (p *process) report(err error) int {
 	switch {
 	case errors.As(err, &quiet):
 	case p.mode == ui.ModeJSON:
-		p.sink.Stop(briefly(err), hints(err)...)
+		p.sink.Stop(p.caused(err), hints(err)...)
 	default:
-		ui.Error(p.terminal.Err, briefly(err), hints(err)...)
+		ui.Error(p.terminal.Err, briefly(err))
+		p.showCause(err)
+		ui.Error(p.terminal.Err, nil, hints(err)...)
 	}
 	if p.causes && p.json {
-		if bad := ui.JSON(p.terminal.Out, map[string]any{"cause": causeOf(err)}); bad != nil {
+		if bad := ui.JSON(p.terminal.Out, map[string]any{"cause": p.causeOf(err)}); bad != nil {
 			ui.Error(p.terminal.Err, bad)
 		}
 	}

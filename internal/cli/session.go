@@ -159,7 +159,8 @@ func (s *session) start() {
 
 // stop ends the progress. With --progress json the error is in it.
 func (s *session) stop(err error) error {
-	s.sink.Stop(briefly(err), hints(err)...)
+	s.save(err)
+	s.sink.Stop(s.caused(err), hints(err)...)
 	return err
 }
 

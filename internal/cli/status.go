@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,9 +30,29 @@ func (p *process) status() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return s.result(st, func() { showStatus(p.terminal.Out, st) })
+			s.recall(st)
+			return cmp.Or(s.result(st, func() { showStatus(p.terminal.Out, st) }), failed(st))
 		},
 	}
+}
+
+// recall is the cause of the last deployment that an earlier command has kept: who watched it has seen more than can be
+// seen afterwards, and AWS forgets.
+func (s *session) recall(st *release.Status) {
+	if st.Cause == nil {
+		return
+	}
+	if v := s.remembered(st.Deployment.ARN); v != nil {
+		st.Cause = v
+	}
+}
+
+// failed ends a status like the deployment that it shows: one that was rolled back is never a success.
+func failed(st *release.Status) error {
+	if err := st.Deployment.Err(); err != nil {
+		return &quietError{exitCode(err)}
+	}
+	return nil
 }
 
 func showStatus(out ui.Stream, st *release.Status) {
@@ -52,6 +73,9 @@ func showStatus(out ui.Stream, st *release.Status) {
 		}
 		lines := slices.DeleteFunc([]string{text, d.Progress, d.LastFailure}, func(l string) bool { return l == "" })
 		facts = append(facts, ui.Fact{Name: "deployment", Value: strings.Join(lines, "\n")})
+	}
+	if c := st.Cause; c != nil {
+		facts = append(facts, ui.Fact{Name: "cause", Value: c.Code + ": " + c.Summary}, ui.Fact{Name: "hint", Value: c.Hint})
 	}
 	if r := st.Scaling; r != nil {
 		text := fmt.Sprintf("%d to %d tasks", r.MinCapacity, r.MaxCapacity)

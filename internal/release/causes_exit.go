@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -167,7 +168,7 @@ func exitZero(e *Evidence, t TaskSeen) *finding {
 
 // after is how long a task ran, as the end of a sentence.
 func (t TaskSeen) after() string {
-	if d := t.lived(); d > 0 {
+	if d := t.lived(); d >= time.Second {
 		return " after " + took(d)
 	}
 	return ""
@@ -205,9 +206,8 @@ func exitAtStart(e *Evidence, t TaskSeen) *finding {
 // exited says how a container has ended, with the last line of its log.
 func (e *Evidence) exited(t TaskSeen, summary string, c Ended) *finding {
 	f := found("read its log (fargatectl logs tail --since 30m), mend it, and deploy again", summary, c.Name, *c.ExitCode, t.after())
-	lines := e.log(t.ID, c.Name)
-	for i := len(lines) - 1; i >= 0; i-- {
-		if last := strings.TrimSpace(lines[i].Message); last != "" {
+	for _, l := range slices.Backward(e.log(t.ID, c.Name)) {
+		if last := strings.TrimSpace(l.Message); last != "" {
 			f.summary += ": " + oneLine(last)
 			break
 		}

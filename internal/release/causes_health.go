@@ -50,12 +50,12 @@ var healthCauses = []Cause{
 }
 
 var (
-	codes     = regexp.MustCompile(`these codes: \[([\d, ]+)\]`)
-	timedOut  = regexp.MustCompile(`(?i)Target\.Timeout|request timed out|timed out`)
-	refused   = regexp.MustCompile(`(?i)Target\.FailedHealthChecks|Health checks failed$|Health checks failed\)|connection refused|failed health checks|connection`)
-	unhealthy = regexp.MustCompile(`is unhealthy in \(target-group`)
-	listens   = regexp.MustCompile(`(?i)(?:listen|running|started|serving|bound|ready|up)\w*\b.*?(?:[:\s]|port\s*[=:]?\s*)(\d{2,5})(?:[^\d.]|$)`)
-	starting  = regexp.MustCompile(`(?i)\b(starting|still|warming|warm-?up|loading|migrat\w+|initiali[sz]\w+|compiling|waiting|booting|building|bootstrapping)\b`)
+	statusCodes   = regexp.MustCompile(`these codes: \[([\d, ]+)\]`)
+	timedOut      = regexp.MustCompile(`(?i)Target\.Timeout|request timed out|timed out`)
+	refused       = regexp.MustCompile(`(?i)Target\.FailedHealthChecks|Health checks failed$|Health checks failed\)|connection refused|failed health checks|connection`)
+	unhealthy     = regexp.MustCompile(`is unhealthy in \(target-group`)
+	listens       = regexp.MustCompile(`(?i)(?:listen|running|started|serving|bound|ready|up)\w*\b.*?(?:[:\s]|port\s*[=:]?\s*)(\d{2,5})(?:[^\d.]|$)`)
+	stillStarting = regexp.MustCompile(`(?i)\b(starting|still|warming|warm-?up|loading|migrat\w+|initiali[sz]\w+|compiling|waiting|booting|building|bootstrapping)\b`)
 )
 
 // balanced says whether a task was stopped because the balancer found it unhealthy.
@@ -99,7 +99,7 @@ func (e *Evidence) statusCode(t TaskSeen) string {
 	if !t.balanced() {
 		return ""
 	}
-	if m := codes.FindStringSubmatch(e.targetSaid(t)); m != nil {
+	if m := statusCodes.FindStringSubmatch(e.targetSaid(t)); m != nil {
 		return m[1]
 	}
 	return ""
@@ -204,14 +204,14 @@ func slowStart(e *Evidence, t TaskSeen) *finding {
 	lines := e.log(t.ID, e.Container)
 	i := slices.IndexFunc(lines, func(l LogLine) bool {
 		m := listens.FindStringSubmatch(l.Message)
-		return m != nil && m[1] == strconv.Itoa(int(c.Port))
+		return len(m) > 1 && m[1] == strconv.Itoa(int(c.Port))
 	})
 	needs, quote := "", ""
 	switch {
 	case i >= 0 && lines[i].Time.Sub(*t.StartedAt) >= has-time.Duration(c.Interval)*time.Second:
 		needs = "it was ready only " + took(lines[i].Time.Sub(*t.StartedAt)) + " after its start"
 		quote = lines[i].Message
-	case i < 0 && len(lines) > 0 && starting.MatchString(lines[len(lines)-1].Message):
+	case i < 0 && len(lines) > 0 && stillStarting.MatchString(lines[len(lines)-1].Message):
 		needs, quote = "it was still starting when it was stopped", lines[len(lines)-1].Message
 	default:
 		return nil

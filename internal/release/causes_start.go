@@ -11,22 +11,22 @@ import (
 // error messages", "CannotPullContainer task errors", "ResourceInitializationError errors") and of containerd and runc;
 // they differ by region and time, so that a rule looks for what stays the same in them.
 var (
-	pulling   = regexp.MustCompile(`CannotPull|pull image manifest|ref pull has been retried|registry auth from Amazon ECR|ecr registry auth|can't pull|cannot pull|failed to copy: httpReadSeeker`)
-	ofSecrets = regexp.MustCompile(`(?i)retrieve secrets? from (asm|ssm)|registry auth from asm|fetch(ing)? secret|secrets? manager|Systems Manager|ssm:GetParameter|pull (the )?secret '|invalid ssm parameters|secretsmanager:|kms:Decrypt`)
-	ofLogs    = regexp.MustCompile(`(?i)logger args|cloudwatch log|logging driver|logs:(CreateLogStream|CreateLogGroup|PutLogEvents)`)
-	noRoute   = regexp.MustCompile(`(?i)i/o timeout|connection issue|context deadline exceeded|request canceled|context canceled|RequestCanceled|no such host|TLS handshake timeout|Client\.Timeout|connection refused|network is unreachable|request send failed|send request failed`)
-	denied    = regexp.MustCompile(`(?i)AccessDenied|not authorized to perform|\b403\b|forbidden|pull access denied|no basic auth credentials|unauthorized|permissions to pull|toomanyrequests|rate limit|429 Too Many`)
-	limited   = regexp.MustCompile(`(?i)toomanyrequests|rate limit|429 Too Many`)
-	action    = regexp.MustCompile(`\b(ecr|ecr-public|secretsmanager|ssm|kms|logs|sts|iam|s3):[A-Z]\w+`)
-	assumed   = regexp.MustCompile(`:assumed-role/([\w+=,.@-]+)|:role/(?:[\w+=,.@-]+/)*([\w+=,.@-]+)`)
-	secretARN = regexp.MustCompile(`arn:aws[\w-]*:(?:secretsmanager|ssm):[\w-]+:\d{12}:(?:secret:|parameter)([\w/+=.@!-]+)`)
-	parameter = regexp.MustCompile(`(?i)invalid (?:ssm )?parameters?: \[?([\w/.-]+)`)
-	jsonKey   = regexp.MustCompile(`json key "?([\w.-]+)`)
-	imageRef  = regexp.MustCompile(`(?:resolve ref|resolve reference|image|pull|repository|manifest for) '?"?([\w.-]+[.:/][\w./:@-]*\w)`)
-	platform  = regexp.MustCompile(`platform '([\w/]+)`)
-	program   = regexp.MustCompile(`exec:? \\?"([^"\\]+)|exec (/\S+?):`)
-	logGroup  = regexp.MustCompile(`log[- ]group[: ]'?([\w/.#-]+/[\w/.#-]+)`)
-	user      = regexp.MustCompile(`unable to find (?:user|group) ([\w.-]+)`)
+	pulling      = regexp.MustCompile(`CannotPull|pull image manifest|ref pull has been retried|registry auth from Amazon ECR|ecr registry auth|can't pull|cannot pull|failed to copy: httpReadSeeker`)
+	ofSecrets    = regexp.MustCompile(`(?i)retrieve secrets? from (asm|ssm)|registry auth from asm|fetch(ing)? secret|secrets? manager|Systems Manager|ssm:GetParameter|pull (the )?secret '|invalid ssm parameters|secretsmanager:|kms:Decrypt`)
+	ofLogs       = regexp.MustCompile(`(?i)logger args|cloudwatch log|logging driver|logs:(CreateLogStream|CreateLogGroup|PutLogEvents)`)
+	noRoute      = regexp.MustCompile(`(?i)i/o timeout|connection issue|context deadline exceeded|request canceled|context canceled|RequestCanceled|no such host|TLS handshake timeout|Client\.Timeout|connection refused|network is unreachable|request send failed|send request failed`)
+	refusal      = regexp.MustCompile(`(?i)AccessDenied|not authorized to perform|\b403\b|forbidden|pull access denied|no basic auth credentials|unauthorized|permissions to pull|toomanyrequests|rate limit|429 Too Many`)
+	rateLimit    = regexp.MustCompile(`(?i)toomanyrequests|rate limit|429 Too Many`)
+	actionName   = regexp.MustCompile(`\b(ecr|ecr-public|secretsmanager|ssm|kms|logs|sts|iam|s3):[A-Z]\w+`)
+	roleName     = regexp.MustCompile(`:assumed-role/([\w+=,.@-]+)|:role/(?:[\w+=,.@-]+/)*([\w+=,.@-]+)`)
+	secretARN    = regexp.MustCompile(`arn:aws[\w-]*:(?:secretsmanager|ssm):[\w-]+:\d{12}:(?:secret:|parameter)([\w/+=.@!-]+)`)
+	parameter    = regexp.MustCompile(`(?i)invalid (?:ssm )?parameters?: \[?([\w/.-]+)`)
+	jsonKey      = regexp.MustCompile(`json key "?([\w.-]+)`)
+	imageRef     = regexp.MustCompile(`(?:resolve ref|resolve reference|image|pull|repository|manifest for) '?"?([\w.-]+[.:/][\w./:@-]*\w)`)
+	platformName = regexp.MustCompile(`platform '([\w/]+)`)
+	programName  = regexp.MustCompile(`exec:? \\?"([^"\\]+)|exec (/\S+?):`)
+	logGroup     = regexp.MustCompile(`log[- ]group[: ]'?([\w/.#-]+/[\w/.#-]+)`)
+	noUser       = regexp.MustCompile(`unable to find (?:user|group) ([\w.-]+)`)
 )
 
 var startCauses = []Cause{
@@ -98,7 +98,7 @@ func (e *Evidence) pullText(t TaskSeen) string {
 
 // pulled is the image that a text is about, else the release's.
 func (e *Evidence) pulled(text string) string {
-	if m := imageRef.FindStringSubmatch(text); m != nil && strings.ContainsAny(m[1], "/") {
+	if m := imageRef.FindStringSubmatch(text); len(m) > 1 && strings.Contains(m[1], "/") {
 		return strings.TrimSuffix(m[1], ":")
 	}
 	return e.Image
@@ -130,14 +130,14 @@ func ecrRepository(image string) (string, bool) {
 
 func registryDenied(e *Evidence, t TaskSeen) *finding {
 	text := e.pullText(t)
-	if text == "" || !denied.MatchString(text) {
+	if text == "" || !refusal.MatchString(text) {
 		return nil
 	}
 	image := e.pulled(text)
-	if limited.MatchString(text) {
+	if rateLimit.MatchString(text) {
 		return found("wait and deploy again, or copy the image to ECR, which does not count pulls", "the registry allows no more pulls of %s for now", image)
 	}
-	if what := action.FindString(text); what != "" {
+	if what := actionName.FindString(text); what != "" {
 		return found("allow "+what+" to that role: fargatectl up does so for a role that it made; see the repository's policy, too", "the execution role %s may not %s, so %s can't be pulled", e.role(text), what, image)
 	}
 	return found("allow ecr:GetAuthorizationToken, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer to the execution role, or give the registry's credentials", "the registry refuses the pull of %s to the execution role %s", image, e.role(text))
@@ -145,7 +145,7 @@ func registryDenied(e *Evidence, t TaskSeen) *finding {
 
 // role is the role that a text of AWS's is about, else the execution role.
 func (e *Evidence) role(text string) string {
-	if m := assumed.FindStringSubmatch(text); m != nil {
+	if m := roleName.FindStringSubmatch(text); m != nil {
 		return strings.TrimSuffix(m[1]+m[2], ".")
 	}
 	return cmp.Or(short(e.ExecutionRole), "(none)")
@@ -153,7 +153,7 @@ func (e *Evidence) role(text string) string {
 
 func noRouteToRegistry(e *Evidence, t TaskSeen) *finding {
 	text := e.pullText(t)
-	if text == "" || !noRoute.MatchString(text) || denied.MatchString(text) {
+	if text == "" || !noRoute.MatchString(text) || refusal.MatchString(text) {
 		return nil
 	}
 	return found(e.wayOut("ecr.api, ecr.dkr and s3"), "the tasks can't reach the registry of %s: their network has no way to it", e.pulled(text))
@@ -173,7 +173,7 @@ func platformMismatch(e *Evidence, t TaskSeen) *finding {
 		return nil
 	}
 	want := "the task's processor (" + e.Architecture + ")"
-	if m := platform.FindStringSubmatch(text); m != nil {
+	if m := platformName.FindStringSubmatch(text); m != nil {
 		want = m[1]
 	}
 	return found(e.build(), "the image %s is not built for %s", e.pulled(text), want)
@@ -228,10 +228,10 @@ func withoutSuffix(name string) string {
 
 func secretDenied(e *Evidence, t TaskSeen) *finding {
 	text := e.told(t, ofSecrets)
-	if text == "" || !denied.MatchString(text) {
+	if text == "" || !refusal.MatchString(text) {
 		return nil
 	}
-	what := cmp.Or(action.FindString(text), "secretsmanager:GetSecretValue")
+	what := cmp.Or(actionName.FindString(text), "secretsmanager:GetSecretValue")
 	hint := "allow " + what + " to that role: fargatectl up does so for the secrets of the manifest"
 	if e.Foreign || strings.HasPrefix(what, "kms:") {
 		hint = "allow " + what + " to that role; a key of your own needs it in the key's policy, too"
@@ -269,10 +269,10 @@ func noRouteToSecrets(e *Evidence, t TaskSeen) *finding {
 
 func logsDenied(e *Evidence, t TaskSeen) *finding {
 	text := e.told(t, ofLogs)
-	if text == "" || !denied.MatchString(text) {
+	if text == "" || !refusal.MatchString(text) {
 		return nil
 	}
-	what := cmp.Or(action.FindString(text), "logs:CreateLogStream")
+	what := cmp.Or(actionName.FindString(text), "logs:CreateLogStream")
 	return found("allow "+what+" to that role: fargatectl up does so for a role that it made", "the execution role %s may not %s, so the container can't log to %s", e.role(text), what, e.group(text))
 }
 
@@ -300,11 +300,11 @@ func (e *Evidence) group(text string) string {
 }
 
 func userNotFound(e *Evidence, t TaskSeen) *finding {
-	text := cmp.Or(e.told(t, user), e.logged(t, user))
+	text := cmp.Or(e.told(t, noUser), e.logged(t, noUser))
 	if text == "" {
 		return nil
 	}
-	name := user.FindStringSubmatch(text)[1]
+	name := noUser.FindStringSubmatch(text)[1]
 	return found("name a user that is in the image's /etc/passwd, or a number, in the Dockerfile's USER (user of the task definition)", "the user %s is not in the image %s", name, e.Image)
 }
 
@@ -332,7 +332,7 @@ func commandNotFound(e *Evidence, t TaskSeen) *finding {
 		return nil
 	}
 	what := "the program that it is to run"
-	if m := program.FindStringSubmatch(text); m != nil {
+	if m := programName.FindStringSubmatch(text); m != nil {
 		what = cmp.Or(m[1], m[2])
 	}
 	hint := "correct the ENTRYPOINT or CMD of the Dockerfile, or " + e.setting("command", "command")

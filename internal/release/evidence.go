@@ -175,6 +175,14 @@ func (e *Evidence) log(task, container string) (lines []LogLine) {
 	return lines
 }
 
+// Log is the end of what the container that a verdict is about has logged, of its task's other containers without it.
+func (e *Evidence) Log(v Verdict) []LogLine {
+	if lines := e.log(v.task, v.container); len(lines) > 0 {
+		return lines
+	}
+	return e.log(v.task, "")
+}
+
 // setting is where something is set: a key of the manifest, or of a service that has none the name that AWS has for it.
 func (e *Evidence) setting(key, aws string) string {
 	if e.Foreign {

@@ -20,6 +20,7 @@ import (
 type Status struct {
 	Service    ServiceStatus     `json:"service"`
 	Deployment *DeploymentStatus `json:"deployment"`
+	Cause      *Verdict          `json:"cause,omitempty"` // why the newest deployment failed; nil when it did not
 	Tasks      []TaskStatus      `json:"tasks"`
 	Targets    []TargetStatus    `json:"targets"`
 	Scaling    *ScalingStatus    `json:"scaling"`
@@ -46,8 +47,23 @@ type DeploymentStatus struct {
 	Progress       string     `json:"progress,omitempty"`     // what it still lacks
 	LastFailure    string     `json:"last_failure,omitempty"` // what the last of its tasks that failed said
 	TaskDefinition string     `json:"task_definition"`
+	ARN            string     `json:"arn,omitempty"`
 	CreatedAt      *time.Time `json:"created_at,omitempty"`
 	FinishedAt     *time.Time `json:"finished_at,omitempty"`
+
+	seen *aws.Deployment
+}
+
+// Err is how the newest deployment failed, nil when it did not: a RolledBackError, also while it is being rolled back,
+// or a NotRestoredError.
+func (d *DeploymentStatus) Err() error {
+	switch {
+	case d == nil || d.seen == nil:
+		return nil
+	case d.seen.GoesBack():
+		return &aws.RolledBackError{Deployment: d.seen}
+	}
+	return d.seen.Err()
 }
 
 // TaskStatus is one task.
@@ -105,6 +121,10 @@ func (s *Service) Status(ctx context.Context) (*Status, error) {
 		func() (err error) { st.Tasks, err = s.tasks(ctx); return err },
 		func() (err error) { st.Targets, err = s.targets(ctx); return err },
 		func() (err error) { st.Scaling, err = s.scaling(ctx, tags[aws.TagScale]); return err })
+	if err == nil && st.Deployment.Err() != nil {
+		v := Judge((&Watch{Foreign: s.Foreign}).Gather(ctx, s.Calls, s.Cluster, s.Name, st.Deployment.seen))
+		st.Cause = &v
+	}
 	return st, err
 }
 
@@ -142,7 +162,7 @@ func (s *Service) deployment(ctx context.Context) (*DeploymentStatus, error) {
 		return nil, err
 	}
 	st := &DeploymentStatus{
-		Status: string(d.Status), Reason: d.Reason, Progress: d.Missing(), TaskDefinition: short(d.TaskDefinition), CreatedAt: moment(d.Created), FinishedAt: moment(d.Finished),
+		Status: string(d.Status), Reason: d.Reason, Progress: d.Missing(), TaskDefinition: short(d.TaskDefinition), ARN: d.ARN, CreatedAt: moment(d.Created), FinishedAt: moment(d.Finished), seen: d,
 	}
 	if d.Failed > 0 || d.Err() != nil {
 		st.LastFailure, err = s.Calls.ECS.WhyStopped(ctx, s.Cluster, s.Name, d.TaskDefinition)

@@ -15,6 +15,8 @@ type Verdict struct {
 	Summary  string   `json:"summary"`  // one sentence, with the values that matter in it
 	Hint     string   `json:"hint"`     // what to do now
 	Evidence []string `json:"evidence"` // what it was concluded from, in the words of AWS and of the containers
+
+	task, container string // that it is about, "" for none
 }
 
 // A Failure is a deployment that failed, with its cause. It wraps a RolledBackError or a NotRestoredError of package aws.
@@ -124,13 +126,13 @@ func (e *Evidence) groups() (groups [][]TaskSeen) {
 // kind is in what way a task stopped: what its reason begins with, and its containers' exit codes.
 func (t TaskSeen) kind() string {
 	begins, _, _ := strings.Cut(t.StoppedReason, ":")
-	kind := t.StopCode + " " + begins
+	kind := []string{t.StopCode, begins}
 	for _, c := range t.Containers {
 		if c.ExitCode != nil {
-			kind += fmt.Sprintf(" %s=%d", c.Name, *c.ExitCode)
+			kind = append(kind, fmt.Sprintf("%s=%d", c.Name, *c.ExitCode))
 		}
 	}
-	return kind
+	return strings.Join(kind, " ")
 }
 
 // All lists the causes that are known, those from outside too, as the documentation has them.
@@ -152,7 +154,7 @@ func (e *Evidence) unknown() Verdict {
 
 // verdict adds what is always said to what a rule has found.
 func (e *Evidence) verdict(code string, f *finding, t TaskSeen) Verdict {
-	v := Verdict{Code: code, Summary: f.summary, Hint: f.hint, Evidence: []string{}}
+	v := Verdict{Code: code, Summary: f.summary, Hint: f.hint, Evidence: []string{}, task: t.ID, container: e.culprit(t).Name}
 	if d := e.Deployment; d.Reason != "" || d.Failed > 0 {
 		text := cmp.Or(d.Reason, "tasks failed")
 		if d.Failed > 0 && d.Threshold > 0 {
@@ -162,7 +164,7 @@ func (e *Evidence) verdict(code string, f *finding, t TaskSeen) Verdict {
 	}
 	if t.ID != "" {
 		text := "task " + t.brief() + ": " + t.said()
-		if d := t.lived(); d > 0 {
+		if d := t.lived(); d >= time.Second {
 			text += ", " + took(d) + " after its start"
 		}
 		if n := e.alike(t); n > 0 {

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"sync"
@@ -10,7 +11,8 @@ import (
 )
 
 // lines writes one JSON object a line: "version" first, then "run", the plan as "change.planned" and "step.note", the
-// events as "change.begun", "step.waiting" and so on, "log", "diagnostic" for each error and hint, and "summary" last.
+// events as "change.begun", "step.waiting" and so on, "log", "cause" when a deployment has failed, "diagnostic" for each
+// error and hint, and "summary" last.
 type lines struct {
 	w io.Writer
 
@@ -39,6 +41,7 @@ type entry struct {
 	Why       string         `json:"why,omitempty"`
 	After     bool           `json:"after,omitempty"`    // done once the new release serves
 	Severity  string         `json:"severity,omitempty"` // error, hint
+	Cause     *Cause         `json:"cause,omitempty"`
 	Text      string         `json:"text,omitempty"`
 	WaitsFor  string         `json:"waits_for,omitempty"`
 	Error     string         `json:"error,omitempty"`
@@ -125,6 +128,10 @@ func (l *lines) Stop(err error, hints ...string) {
 	result := "ok"
 	if err != nil {
 		result = "failed"
+		var caused interface{ Cause() Cause }
+		if errors.As(err, &caused) {
+			l.put(now, entry{Type: "cause", Cause: new(caused.Cause())})
+		}
 		for _, e := range apart(err) {
 			l.put(now, entry{Type: "diagnostic", Severity: "error", Text: e.Error()})
 		}

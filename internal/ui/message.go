@@ -19,6 +19,16 @@ func Error(s Stream, err error, hints ...string) {
 	}
 }
 
+// A Cause is why a deployment failed, as programs are told.
+type Cause struct {
+	Code     string   `json:"code"` // stable: "OutOfMemory"
+	Summary  string   `json:"summary"`
+	Hint     string   `json:"hint"`
+	Evidence []string `json:"evidence"`
+	Log      []string `json:"log,omitempty"`  // the last lines of the container that failed
+	File     string   `json:"file,omitempty"` // that has all of it
+}
+
 // Note prints what must not be missed and is no error: "note: no certificate: the API answers HTTP only".
 func Note(s Stream, text string) {
 	s.print(s.in(yellow, "note:") + " " + indent(text, "  ") + "\n")
