@@ -24,6 +24,9 @@ func (c *Calls) unhealthy(ctx context.Context, f *Follow) (string, error) {
 	if i < 0 {
 		return "the deployment to begin", nil
 	}
+	if p := sv.Deployments[i]; shortName(deref(p.TaskDefinition)) != shortName(f.Last.TaskDefinition) { // ECS has gone back since it was described
+		return f.Last.Missing(), nil
+	}
 	tasks, err := c.ECS.startedBy(ctx, f, deref(sv.Deployments[i].Id))
 	if err != nil {
 		return "", err
