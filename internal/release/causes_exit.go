@@ -3,7 +3,6 @@ package release
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -39,9 +38,9 @@ var exitCauses = []Cause{
 }
 
 var (
-	memoryWords = regexp.MustCompile(`(?i)OutOfMemory|out of memory|killed due to memory`)
-	heapWords   = regexp.MustCompile(`java\.lang\.OutOfMemoryError|JavaScript heap out of memory|fatal error: runtime: out of memory|(?i)memory allocation of \d+ bytes failed`)
-	fullDisk    = regexp.MustCompile(`(?i)no space left on device|ENOSPC|disk quota exceeded`)
+	memoryWords = phraseOf(`(?i)OutOfMemory|out of memory|killed due to memory`)
+	heapWords   = phraseOf(`java\.lang\.OutOfMemoryError|JavaScript heap out of memory|fatal error: runtime: out of memory|(?i)memory allocation of \d+ bytes failed`)
+	fullDisk    = phraseOf(`(?i)no space left on device|ENOSPC|disk quota exceeded`)
 )
 
 var signals = map[int32]string{

@@ -50,12 +50,12 @@ var healthCauses = []Cause{
 }
 
 var (
-	statusCodes   = regexp.MustCompile(`these codes: \[([\d, ]+)\]`)
-	timedOut      = regexp.MustCompile(`(?i)Target\.Timeout|request timed out|timed out`)
-	refused       = regexp.MustCompile(`(?i)Target\.FailedHealthChecks|Health checks failed$|Health checks failed\)|connection refused|failed health checks|connection`)
-	unhealthy     = regexp.MustCompile(`is unhealthy in \(target-group`)
-	listens       = regexp.MustCompile(`(?i)(?:listen|running|started|serving|bound|ready|up)\w*\b.*?(?:[:\s]|port\s*[=:]?\s*)(\d{2,5})(?:[^\d.]|$)`)
-	stillStarting = regexp.MustCompile(`(?i)\b(starting|still|warming|warm-?up|loading|migrat\w+|initiali[sz]\w+|compiling|waiting|booting|building|bootstrapping)\b`)
+	statusCodes   = phraseOf(`these codes: \[([\d, ]+)\]`)
+	timedOut      = phraseOf(`(?i)Target\.Timeout|request timed out|timed out`)
+	refused       = phraseOf(`(?i)Target\.FailedHealthChecks|Health checks failed$|Health checks failed\)|connection refused|failed health checks|connection`)
+	unhealthy     = phraseOf(`is unhealthy in \(target-group`)
+	listens       = phraseOf(`(?i)(?:listen|running|started|serving|bound|ready|up)\w*\b.*?(?:[:\s]|port\s*[=:]?\s*)(\d{2,5})(?:[^\d.]|$)`)
+	stillStarting = phraseOf(`(?i)\b(starting|still|warming|warm-?up|loading|migrat\w+|initiali[sz]\w+|compiling|waiting|booting|building|bootstrapping)\b`)
 )
 
 // balanced says whether a task was stopped because the balancer found it unhealthy.

@@ -22,20 +22,20 @@ type redaction struct {
 const value = `("(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,;&})\]]+)`
 
 var (
-	secretive = regexp.MustCompile(`(?i)pass(word|wd|phrase)?$|passw|pwd|secret|token|api_?key|access_?key|private_?key|encryption_?key|signing_?key|credential|_dsn$|^dsn$`)
+	secretive = phraseOf(`(?i)pass(word|wd|phrase)?$|passw|pwd|secret|token|api_?key|access_?key|private_?key|encryption_?key|signing_?key|credential|_dsn$|^dsn$`)
 
-	forms = regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z0-9]{16}\b` + // AWS's access keys
+	forms = phraseOf(`\b(?:AKIA|ASIA)[A-Z0-9]{16}\b` + // AWS's access keys
 		`|\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?` + // JSON web tokens
 		`|\b(?:gh[opsur]_|github_pat_|glpat-|xox[abeprs]-|sk_live_|sk_test_|rk_live_|whsec_|npm_|AIza)[\w-]{10,}`)
-	bearer = regexp.MustCompile(`(?i)\b(bearer|basic|digest)\s+[A-Za-z0-9._~+/=-]{8,}`)
-	inURL  = regexp.MustCompile(`(://[^\s:/@"']*:)([^\s"']+)@`)
-	isPort = regexp.MustCompile(`^\d{1,5}/`)
-	pem    = regexp.MustCompile(`(?s)-----BEGIN [^-]+-----.*?(?:-----END [^-]+-----|$)`)
-	pemEnd = regexp.MustCompile(`^.*?-----END [^-]+-----`)
+	bearer = phraseOf(`(?i)\b(bearer|basic|digest)\s+[A-Za-z0-9._~+/=-]{8,}`)
+	inURL  = phraseOf(`(://[^\s:/@"']*:)([^\s"']+)@`)
+	isPort = phraseOf(`^\d{1,5}/`)
+	pem    = phraseOf(`(?s)-----BEGIN [^-]+-----.*?(?:-----END [^-]+-----|$)`)
+	pemEnd = phraseOf(`^.*?-----END [^-]+-----`)
 
 	words    = `(?i)([\w.-]*(?:passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)[\w.-]*["']?`
-	assigned = regexp.MustCompile(words + `\s*=\s*)` + value)
-	called   = regexp.MustCompile(words + `\s*:\s*)` + value)
+	assigned = phraseOf(words + `\s*=\s*)` + value)
+	called   = phraseOf(words + `\s*:\s*)` + value)
 )
 
 // redactionOf knows the secrets that a task definition tells of.

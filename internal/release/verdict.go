@@ -3,7 +3,6 @@ package release
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -209,7 +208,7 @@ func (t TaskSeen) said() string {
 }
 
 // event is the newest of the service's events that matches and is about the task, or about none; "" without one.
-func (e *Evidence) event(t TaskSeen, re *regexp.Regexp) string {
+func (e *Evidence) event(t TaskSeen, re matcher) string {
 	for _, ev := range e.Events {
 		if re.MatchString(plain(ev.Message)) && (!strings.Contains(ev.Message, "(task ") || strings.Contains(ev.Message, "(task "+t.ID)) {
 			return ev.Message
@@ -220,7 +219,7 @@ func (e *Evidence) event(t TaskSeen, re *regexp.Regexp) string {
 
 // told finds a phrase in what AWS says of a task's end, or for an empty task in the service's events. It returns the
 // text that it is in, "" without one.
-func (e *Evidence) told(t TaskSeen, re *regexp.Regexp) string {
+func (e *Evidence) told(t TaskSeen, re matcher) string {
 	if t.ID == "" {
 		return plain(e.event(t, re))
 	}
@@ -231,7 +230,7 @@ func (e *Evidence) told(t TaskSeen, re *regexp.Regexp) string {
 }
 
 // logged finds a phrase in the end of a task's log; the last line that has it, "" without one.
-func (e *Evidence) logged(t TaskSeen, re *regexp.Regexp) string {
+func (e *Evidence) logged(t TaskSeen, re matcher) string {
 	lines := e.log(t.ID, "")
 	for _, l := range slices.Backward(lines) {
 		if re.MatchString(l.Message) {
