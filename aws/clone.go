@@ -39,3 +39,6 @@ func SetTaskDefinitionTag(in *ecs.RegisterTaskDefinitionInput, key, value string
 
 // TagImage is the tag of a task definition that keeps the image's reference as it was given, when it was.
 const TagImage = "fargatectl:image"
+
+// TagGit is the tag of a task definition that keeps the commit of the folder it was released from, "0123456789ab-dirty".
+const TagGit = "fargatectl:git"

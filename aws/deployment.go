@@ -160,7 +160,7 @@ func (c *ECS) Deployments(ctx context.Context, cluster, service string, n int) (
 func (c *ECS) LatestDeployment(ctx context.Context, cluster, service string) (*Deployment, error) {
 	newest, err := c.Deployments(ctx, cluster, service, 1)
 	switch {
-	case notServed(err):
+	case Lacks(err):
 		return c.primary(ctx, cluster, service)
 	case err != nil || len(newest) == 0:
 		return nil, err
@@ -239,8 +239,8 @@ func Primary(d types.Deployment) *Deployment {
 	}
 }
 
-// notServed says whether an endpoint lacks an operation: it says so by a code, or fails without one.
-func notServed(err error) bool {
+// Lacks says whether an error is that an endpoint lacks the operation: it says so by a code, or fails without one.
+func Lacks(err error) bool {
 	if err == nil {
 		return false
 	}

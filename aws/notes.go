@@ -27,7 +27,7 @@ type ScaleNote struct {
 }
 
 func (n ScaleNote) String() string {
-	return fmt.Sprintf("desired=%d min=%d max=%d of=%d:%d at=%s by=%s", n.Desired, n.Min, n.Max, n.OfMin, n.OfMax, n.At.UTC().Format(time.RFC3339), shortARN(n.By))
+	return fmt.Sprintf("desired=%d min=%d max=%d of=%d:%d at=%s by=%s", n.Desired, n.Min, n.Max, n.OfMin, n.OfMax, n.At.UTC().Format(time.RFC3339), Who(n.By))
 }
 
 // ParseScaleNote reads what String has written; ok is false for anything else.
@@ -54,7 +54,7 @@ type ReleaseNote struct {
 }
 
 func (n ReleaseNote) String() string {
-	return fmt.Sprintf("%s at=%s by=%s", n.Verb, n.At.UTC().Format(time.RFC3339), shortARN(n.By))
+	return fmt.Sprintf("%s at=%s by=%s", n.Verb, n.At.UTC().Format(time.RFC3339), Who(n.By))
 }
 
 // ParseReleaseNote reads what String has written; ok is false for anything else.
@@ -76,8 +76,8 @@ func words(text string) map[string]string {
 	return m
 }
 
-// shortARN leaves out the partition and the service of a caller's ARN and cuts what is very long.
-func shortARN(arn string) string {
+// Who is a caller in short: it leaves out the partition, the service and the account of his ARN, and cuts what is very long.
+func Who(arn string) string {
 	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
 		arn = parts[5]
 	}

@@ -21,7 +21,7 @@ func TestNotes(t *testing.T) {
 			t.Errorf("no tag value: %q", text)
 		}
 	}
-	scale.By, release.By = shortARN(who), shortARN(who)
+	scale.By, release.By = Who(who), Who(who)
 	if got, ok := ParseScaleNote(scale.String()); !ok || got != scale {
 		t.Error(ok, got)
 	}

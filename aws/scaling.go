@@ -14,7 +14,7 @@ func (c *Scaling) Tags(ctx context.Context, arn string) (map[string]string, erro
 		return map[string]string{}, nil
 	case err == nil:
 		return out.Tags, nil
-	case notServed(err):
+	case Lacks(err):
 		return nil, nil
 	}
 	return nil, Ignore(err, "ResourceNotFoundException")

@@ -36,7 +36,8 @@ type App struct {
 	Region   string
 	Options  Options
 	Registry Registry
-	Speed    float64 // our own waits are divided by it: 1 on AWS, more in a sandbox that is quick
+	Git      func(context.Context) string // the commit of the manifest's folder, "" without one; nil is none
+	Speed    float64                      // our own waits are divided by it: 1 on AWS, more in a sandbox that is quick
 
 	ours      once[[]tagging.ResourceTagMapping]
 	running   once[*ecs.Service]

@@ -186,7 +186,11 @@ func (s *TaskDef) register(ctx context.Context) error {
 		}
 		s.live, s.liveTags = before, had
 	}
-	out, err := s.AWS.ECS.RegisterTaskDefinition(ctx, s.request(), func(o *ecs.Options) { o.Retryer = aws.Once() })
+	in := s.request()
+	if s.Git != nil { // it is no fact: another commit alone is no other revision
+		aws.SetTaskDefinitionTag(in, aws.TagGit, s.Git(ctx))
+	}
+	out, err := s.AWS.ECS.RegisterTaskDefinition(ctx, in, func(o *ecs.Options) { o.Retryer = aws.Once() })
 	if err != nil {
 		return err
 	}

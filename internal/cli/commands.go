@@ -6,7 +6,7 @@ import "github.com/urfave/cli/v2"
 func (p *process) commands() []*cli.Command {
 	return []*cli.Command{
 		p.plan(), p.up(), p.destroy(), p.outputs(),
-		p.build(), p.push(), p.deploy(), p.rollback(), p.scale(), p.status(), p.logs(),
+		p.build(), p.push(), p.deploy(), p.rollback(), p.history(), p.scale(), p.status(), p.logs(),
 		p.runCommand(), p.secrets(),
 		p.sandbox(), p.schema(), p.version(),
 	}

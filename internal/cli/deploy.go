@@ -37,6 +37,9 @@ func (p *process) doDeploy(c *cli.Context) error {
 	}
 	s.wanted() // the command line's wishes
 	d := &release.Deployment{Service: s.service(), Force: c.Bool("force-new-deployment"), By: s.who.ARN, Wait: c.String("wait")}
+	if !s.named {
+		d.Git = s.git
+	}
 	return s.release(s.deploymentSteps(d), func(took time.Duration) error { return s.released(d.Service, took, d.Joined()) })
 }
 

@@ -18,7 +18,9 @@ var volatile = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d UTC`), "TIME"},
 	{regexp.MustCompile(`"(\w*seconds)": [0-9.e-]+`), `"$1": 0`},
 	{regexp.MustCompile(`(service-(?:deployment|revision)/[\w-]+/[\w-]+/)\w+`), "${1}ID"},
-	{regexp.MustCompile(`src-[0-9a-f]+|:[0-9a-f]{32,64}\b`), ":TAG"},
+	{regexp.MustCompile(`"git": "[0-9a-f]{12}(-dirty)?"`), `"git": ""`},
+	{regexp.MustCompile(`"image_tag": "src-[0-9a-f]+"`), `"image_tag": "TAG"`},
+	{regexp.MustCompile(`:[0-9a-f]{32,64}\b`), ":TAG"},
 }
 
 // steady writes the last command's stdout into a file, with what is another in every run replaced, so that cmp can hold it

@@ -78,7 +78,7 @@ func (p *process) offline(c *cli.Context) (*session, error) {
 	if err := knownBuilder(c.String("builder")); err != nil {
 		return nil, err
 	}
-	s.app = &steps.App{Manifest: m, Registry: steps.Registry{URL: c.String("registry-url")}}
+	s.app = &steps.App{Manifest: m, Registry: steps.Registry{URL: c.String("registry-url")}, Git: s.git}
 	if d := c.Duration("timeout"); c.IsSet("timeout") && d <= 0 {
 		return nil, usageErrorf("--timeout %s is no time to wait: 90s, 20m", d)
 	} else if d > 0 {

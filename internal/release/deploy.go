@@ -23,9 +23,10 @@ type Image interface {
 type Deployment struct {
 	*Service
 	Image Image
-	Force bool   // also when nothing changes
-	By    string // ARN of who does it
-	Wait  string // "accepted": ready at once; "healthy": when the new tasks serve; "steady": when the deployment has ended
+	Force bool                         // also when nothing changes
+	By    string                       // ARN of who does it
+	Git   func(context.Context) string // the commit that it is released from, "" without one; nil is none
+	Wait  string                       // "accepted": ready at once; "healthy": when the new tasks serve; "steady": when the deployment has ended
 
 	under *aws.Deployment // under way when the command began; nil without one
 	image string          // that it brings
@@ -112,6 +113,11 @@ func (d *Deployment) release(ctx context.Context) error {
 	if d.writesNotes() {
 		aws.SetTaskDefinitionTag(in, aws.TagImage, d.Image.Source())
 		aws.SetTaskDefinitionTag(in, aws.TagRelease, aws.ReleaseNote{Verb: "deploy", By: d.By, At: time.Now()}.String())
+		git := ""
+		if d.Git != nil {
+			git = d.Git(ctx)
+		}
+		aws.SetTaskDefinitionTag(in, aws.TagGit, git)
 	}
 	definition, err := d.register(ctx, in)
 	if err != nil {

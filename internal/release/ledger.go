@@ -22,6 +22,9 @@ type past struct {
 // past is the newest n deployments, newest first.
 func (s *Service) past(ctx context.Context, n int) ([]past, error) {
 	deployments, err := s.Calls.ECS.Deployments(ctx, s.Cluster, s.Name, n)
+	if aws.Lacks(err) {
+		return nil, ErrNoHistory
+	}
 	if err != nil {
 		return nil, err
 	}
