@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -100,6 +102,7 @@ func TestRehearse(t *testing.T) {
 				t.Fatal("nothing is known of it")
 			}
 			inFleet(t, func(t *testing.T, f *fleet) {
+				f.letIn()
 				tune := func(in *ecs.CreateServiceInput) { in.HealthCheckGracePeriodSeconds = new(int32(60)) }
 				must(f.ecs.CreateService(t.Context(), f.service(f.register(), tune)))(t)
 				f.until(types.ServiceDeploymentStatusSuccessful)
@@ -109,11 +112,14 @@ func TestRehearse(t *testing.T) {
 				}
 				two := f.register()
 				must(f.ecs.UpdateService(t.Context(), &ecs.UpdateServiceInput{Cluster: new("c"), Service: new("web"), TaskDefinition: &two}))(t)
-				targets, took := f.observe(types.ServiceDeploymentStatusRollbackSuccessful)
+				targets, harm, took := f.observe(types.ServiceDeploymentStatusRollbackSuccessful)
 				if took > 20*time.Minute {
 					t.Errorf("took %s", took)
 				}
 				f.holds(want, two, targets)
+				if (harm != "") != (c.Code == "SecurityGroupBlocks") {
+					t.Errorf("harm: %s", harm)
+				}
 				for _, was := range old {
 					if !slices.ContainsFunc(f.tasks(types.DesiredStatusRunning), func(is types.Task) bool { return *is.TaskArn == *was.TaskArn }) {
 						t.Errorf("task %s of the old release is gone", *was.TaskArn)
@@ -132,21 +138,34 @@ func TestRehearse(t *testing.T) {
 	}
 }
 
-// observe waits for the newest service deployment to be in a status and collects what targets are meanwhile.
-func (f *fleet) observe(status types.ServiceDeploymentStatus) (targets map[string]bool, took time.Duration) {
+// letIn has the security group of balancer and tasks admit the world to the one, and the one to the others.
+func (f *fleet) letIn() {
+	f.t.Helper()
+	must(ec2.NewFromConfig(f.Config("eu-west-1")).AuthorizeSecurityGroupIngress(f.t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &f.sg, IpPermissions: []ec2types.IpPermission{
+		{IpProtocol: new("tcp"), FromPort: new(int32(80)), ToPort: new(int32(80)), IpRanges: []ec2types.IpRange{{CidrIp: new("0.0.0.0/0")}}},
+		{IpProtocol: new("tcp"), FromPort: new(int32(8080)), ToPort: new(int32(8080)), UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: &f.sg}}},
+	}}))(f.t)
+}
+
+// observe waits for the newest service deployment to be in a status and collects what targets are meanwhile, and what
+// keeps the old release from serving.
+func (f *fleet) observe(status types.ServiceDeploymentStatus) (targets map[string]bool, harm string, took time.Duration) {
 	f.t.Helper()
 	targets = map[string]bool{}
-	for began := time.Now(); time.Since(began) < time.Hour; time.Sleep(time.Second) {
+	for began := time.Now(); time.Since(began) < time.Hour; time.Sleep(3 * time.Second) {
+		if err := f.Do(func(*State) { harm += strings.Join(f.Harm(), "\n") }); err != nil {
+			f.t.Fatal(err)
+		}
 		for _, d := range must(f.elb.DescribeTargetHealth(f.t.Context(), &elb.DescribeTargetHealthInput{TargetGroupArn: &f.tg}))(f.t).TargetHealthDescriptions {
 			h := d.TargetHealth
 			targets[strings.TrimSpace(string(h.State)+" "+string(h.Reason)+" "+val(h.Description))] = true
 		}
 		if d := f.latest(); d.Status == status {
-			return targets, time.Since(began)
+			return targets, harm, time.Since(began)
 		}
 	}
 	f.t.Fatalf("deployment is %s, not %s; events:\n%s", f.latest().Status, status, f.events())
-	return nil, 0
+	return nil, "", 0
 }
 
 // holds compares what AWS shows with what is wanted.
