@@ -203,6 +203,7 @@ type ECR struct {
 	BatchGetImage                 call[ecr.BatchGetImageInput, ecr.BatchGetImageOutput, ecr.Options]
 	CreateRepository              call[ecr.CreateRepositoryInput, ecr.CreateRepositoryOutput, ecr.Options]
 	DeleteRepository              call[ecr.DeleteRepositoryInput, ecr.DeleteRepositoryOutput, ecr.Options]
+	DescribeImageScanFindings     call[ecr.DescribeImageScanFindingsInput, ecr.DescribeImageScanFindingsOutput, ecr.Options]
 	DescribeImages                call[ecr.DescribeImagesInput, ecr.DescribeImagesOutput, ecr.Options]
 	DescribeRepositories          call[ecr.DescribeRepositoriesInput, ecr.DescribeRepositoriesOutput, ecr.Options]
 	GetAuthorizationToken         call[ecr.GetAuthorizationTokenInput, ecr.GetAuthorizationTokenOutput, ecr.Options]
@@ -214,6 +215,7 @@ type ECR struct {
 	PutImageTagMutability         call[ecr.PutImageTagMutabilityInput, ecr.PutImageTagMutabilityOutput, ecr.Options]
 	PutLifecyclePolicy            call[ecr.PutLifecyclePolicyInput, ecr.PutLifecyclePolicyOutput, ecr.Options]
 	TagResource                   call[ecr.TagResourceInput, ecr.TagResourceOutput, ecr.Options]
+	StartImageScan                call[ecr.StartImageScanInput, ecr.StartImageScanOutput, ecr.Options]
 }
 
 func newECR(c *ecr.Client) ECR {
@@ -222,6 +224,7 @@ func newECR(c *ecr.Client) ECR {
 		BatchGetImage:                 c.BatchGetImage,
 		CreateRepository:              c.CreateRepository,
 		DeleteRepository:              c.DeleteRepository,
+		DescribeImageScanFindings:     c.DescribeImageScanFindings,
 		DescribeImages:                c.DescribeImages,
 		DescribeRepositories:          c.DescribeRepositories,
 		GetAuthorizationToken:         c.GetAuthorizationToken,
@@ -233,6 +236,7 @@ func newECR(c *ecr.Client) ECR {
 		PutImageTagMutability:         c.PutImageTagMutability,
 		PutLifecyclePolicy:            c.PutLifecyclePolicy,
 		TagResource:                   c.TagResource,
+		StartImageScan:                c.StartImageScan,
 	}
 }
 

@@ -19,8 +19,8 @@ const liveTags = 20
 // policy never expires it.
 func LiveTag(revision int32) string { return "live-" + strconv.Itoa(int(revision)) }
 
-// liveRevision is the revision in a LiveTag, 0 for any other tag.
-func liveRevision(tag string) int {
+// LiveRevision is the revision in a LiveTag, 0 for any other tag.
+func LiveRevision(tag string) int {
 	n, ok := strings.CutPrefix(tag, "live-")
 	if revision, err := strconv.Atoi(n); ok && err == nil && revision > 0 && "live-"+strconv.Itoa(revision) == tag {
 		return revision
@@ -71,7 +71,7 @@ func forgetOld(ctx context.Context, calls *Calls, repository string) error {
 			return err
 		}
 		for _, id := range page.ImageIds {
-			if tag := deref(id.ImageTag); liveRevision(tag) > 0 {
+			if tag := deref(id.ImageTag); LiveRevision(tag) > 0 {
 				tags = append(tags, tag)
 			}
 		}
@@ -82,7 +82,7 @@ func forgetOld(ctx context.Context, calls *Calls, repository string) error {
 	if len(tags) <= liveTags {
 		return nil
 	}
-	slices.SortFunc(tags, func(a, b string) int { return cmp.Compare(liveRevision(b), liveRevision(a)) })
+	slices.SortFunc(tags, func(a, b string) int { return cmp.Compare(LiveRevision(b), LiveRevision(a)) })
 	return untag(ctx, calls, repository, tags[liveTags:])
 }
 

@@ -54,6 +54,7 @@ type Options struct {
 	Image              string     // deploy this reference instead of a build
 	Rebuild            bool       // build although the tag is there
 	Builder            string     // who builds a Dockerfile; "" is whoever is best
+	FailOn             string     // the severity of a scan's finding that stops a release; "" is none
 	NoCache            bool       // build every step of a Dockerfile anew
 	Pass               image.Pass // to the builder of a Dockerfile
 	ForceNewDeployment bool

@@ -13,11 +13,12 @@ func All(app *App) []deploy.Step {
 	flowLogs := &FlowLogs{App: app, VPC: vpc}
 	ecr := &ECR{App: app}
 	image := &Image{App: app, ECR: ecr}
+	scan := &Scan{App: app, Image: image}
 	iam := &IAM{App: app}
 	secrets := &Secrets{App: app, IAM: iam}
 	logs := &Logs{App: app}
 	cluster := &Cluster{App: app}
-	taskdef := &TaskDef{App: app, Images: image, IAM: iam, Secrets: secrets, Logs: logs}
+	taskdef := &TaskDef{App: app, Images: image, Scan: scan, IAM: iam, Secrets: secrets, Logs: logs}
 	certificate := &Certificate{App: app}
 	alb := &ALB{App: app, VPC: vpc, Subnets: subnets, Groups: groups}
 	https := &HTTPS{App: app, ALB: alb, Certificate: certificate}
@@ -29,7 +30,7 @@ func All(app *App) []deploy.Step {
 	traffic := &Traffic{App: app, ALB: alb, Rollout: rollout}
 	return []deploy.Step{
 		vpc, subnets, groups, eip, nat, endpoints, flowLogs,
-		ecr, image, iam, secrets, logs, cluster, taskdef,
+		ecr, image, scan, iam, secrets, logs, cluster, taskdef,
 		certificate, alb, https, dns,
 		service, scaling, rollout, keep, traffic,
 	}

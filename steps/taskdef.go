@@ -19,6 +19,7 @@ import (
 // Containers and members that the manifest does not know are carried over.
 type TaskDef struct {
 	*App
+	Scan    *Scan
 	Images  *Image
 	IAM     *IAM
 	Secrets *Secrets

@@ -61,12 +61,13 @@ func (s *session) deploymentSteps(d *release.Deployment) []deploy.Step {
 	}
 	s.ecr = &steps.ECR{App: s.app}
 	image := &steps.Image{App: s.app, ECR: s.ecr, Fresh: s.app.Options.Image != ""}
-	d.Image = image
+	scan := &steps.Scan{App: s.app, Image: image}
+	d.Image = scan // behind the gate
 	if s.named {
 		s.ecr = nil
-		return []deploy.Step{image, d}
+		return []deploy.Step{image, scan, d}
 	}
-	return []deploy.Step{s.ecr, image, d}
+	return []deploy.Step{s.ecr, image, scan, d}
 }
 
 // release reads, shows, asks and does what a few steps of the daily verbs have to do, and reports the end of it.
@@ -75,7 +76,7 @@ func (s *session) release(list []deploy.Step, report func(time.Duration) error) 
 	if err != nil {
 		return err
 	}
-	stack.Only("image", "deployment", "rollback")
+	stack.Only("image", "scan", "deployment", "rollback")
 	if err := stack.Check(); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ const (
 	exitOK          = 0
 	exitError       = 1
 	exitChanges     = 2   // plan --detailed-exitcode: there are changes
+	exitFound       = 3   // a check found errors
 	exitRolledBack  = 4   // the deployment failed and was rolled back
 	exitNotRestored = 5   // the deployment failed and was not restored
 	exitTimeout     = 6   // timed out waiting
@@ -38,6 +39,7 @@ var exitCodes = []struct {
 	{exitOK, "ok", "done"},
 	{exitError, "error", "any other error"},
 	{exitChanges, "changes", "`plan --detailed-exitcode`: there are changes"},
+	{exitFound, "found", "`--fail-on`: the scan of the image has found what stops a release"},
 	{exitRolledBack, "rolled_back", "the deployment failed and was rolled back: the release before it serves. Of `status`: the newest deployment was, or is being, rolled back"},
 	{exitNotRestored, "not_restored", "the deployment failed and was not restored: nothing may be serving. Of `status`: the newest deployment was not"},
 	{exitTimeout, "timed_out", "timed out waiting; AWS may still finish"},
@@ -60,6 +62,7 @@ func exitCode(err error) int {
 		notRestored *aws.NotRestoredError
 		busy        *aws.InProgressError
 		other       *steps.OtherRunError
+		scan        *steps.ScanError
 		ourSide     *ourSideError
 	)
 	switch {
@@ -79,6 +82,8 @@ func exitCode(err error) int {
 		return exitNotRestored
 	case errors.As(err, &rolledBack):
 		return exitRolledBack
+	case errors.As(err, &scan):
+		return exitFound
 	case errors.As(err, &busy), errors.As(err, &other):
 		return exitBusy
 	case manifest.Invalid(err):

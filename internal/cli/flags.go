@@ -33,7 +33,13 @@ func imageFlags() []cli.Flag {
 		&cli.StringFlag{Name: "image", Usage: "deploy the image `REF` instead of a build"},
 		&cli.BoolFlag{Name: "rebuild", Usage: "build although the image of these inputs is there"},
 		&cli.BoolFlag{Name: "force-new-deployment", Usage: "start new tasks although nothing changed"},
+		failOnFlag(),
 	}, buildFlags()...)
+}
+
+// failOnFlag is the scan's gate.
+func failOnFlag() cli.Flag {
+	return &cli.StringFlag{Name: "fail-on", Usage: "wait for ECR's scan of the image, and release nothing with findings of this `SEVERITY` or worse: critical, high, medium, low (exit code 3)"}
 }
 
 // buildFlags are those of every command that builds.

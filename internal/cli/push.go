@@ -15,7 +15,7 @@ func (p *process) push() *cli.Command {
 	return &cli.Command{
 		Name: "push", Category: "release", Usage: "build the image and push it to its repository; nothing is deployed",
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "rebuild", Usage: "build although the image of these inputs is there"}, timeoutFlag(),
+			&cli.BoolFlag{Name: "rebuild", Usage: "build although the image of these inputs is there"}, timeoutFlag(), failOnFlag(),
 		}, buildFlags()...), Action: p.doPush,
 	}
 }
@@ -51,7 +51,7 @@ func (p *process) doPush(c *cli.Context) error {
 	}
 	repository := &steps.ECR{App: s.app}
 	img := &steps.Image{App: s.app, ECR: repository}
-	stack, err := s.read([]deploy.Step{repository, img})
+	stack, err := s.read([]deploy.Step{repository, img, &steps.Scan{App: s.app, Image: img}})
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,6 +78,9 @@ func (p *process) offline(c *cli.Context) (*session, error) {
 	}
 	if err := knownBuilder(c.String("builder")); err != nil {
 		return nil, err
+	}
+	if f := c.String("fail-on"); f != "" && !slices.Contains(steps.Severities, strings.ToLower(f)) {
+		return nil, usageErrorf("--fail-on %q is none of %s", f, strings.Join(steps.Severities, ", "))
 	}
 	s.app = &steps.App{Manifest: m, Registry: steps.Registry{URL: c.String("registry-url")}, Git: s.git}
 	if d := c.Duration("timeout"); c.IsSet("timeout") && d <= 0 {

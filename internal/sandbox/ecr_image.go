@@ -277,7 +277,7 @@ func (r *repository) detail(digest string) types.ImageDetail {
 	}
 	if img.Scanned != nil {
 		d.ImageScanStatus = scanned
-		d.ImageScanFindingsSummary = &types.ImageScanFindingsSummary{ImageScanCompletedAt: img.Scanned, FindingSeverityCounts: map[string]int32{}}
+		d.ImageScanFindingsSummary = &types.ImageScanFindingsSummary{ImageScanCompletedAt: img.Scanned, FindingSeverityCounts: r.severities()}
 	}
 	return d
 }

@@ -9,7 +9,16 @@ import (
 
 var scanned = &types.ImageScanStatus{Status: types.ScanStatusComplete, Description: new("The scan was completed successfully.")}
 
-// StartImageScan finds nothing, at once.
+// severities counts the findings.
+func (r *repository) severities() map[string]int32 {
+	counts := map[string]int32{}
+	for _, f := range r.Findings {
+		counts[string(f.Severity)]++
+	}
+	return counts
+}
+
+// StartImageScan finds what the repository's Findings are, nothing by default, at once.
 func (s *ecrService) StartImageScan(ctx context.Context, in *ecr.StartImageScanInput) (*ecr.StartImageScanOutput, error) {
 	repo, digest, err := s.scan(ctx, in.RepositoryName, in.ImageId)
 	if err != nil {
@@ -45,6 +54,9 @@ func (s *ecrService) DescribeImageScanFindings(ctx context.Context, in *ecr.Desc
 	}
 	return &ecr.DescribeImageScanFindingsOutput{
 		RegistryId: new(Account), RepositoryName: in.RepositoryName, ImageId: &types.ImageIdentifier{ImageDigest: &digest}, ImageScanStatus: scanned,
-		ImageScanFindings: &types.ImageScanFindings{ImageScanCompletedAt: at, VulnerabilitySourceUpdatedAt: at, Findings: []types.ImageScanFinding{}, FindingSeverityCounts: map[string]int32{}},
+		ImageScanFindings: &types.ImageScanFindings{
+			ImageScanCompletedAt: at, VulnerabilitySourceUpdatedAt: at,
+			Findings: append([]types.ImageScanFinding{}, repo.Findings...), FindingSeverityCounts: repo.severities(),
+		},
 	}, nil
 }
