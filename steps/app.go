@@ -38,6 +38,7 @@ type App struct {
 	Registry Registry
 	Git      func(context.Context) string // the commit of the manifest's folder, "" without one; nil is none
 	Speed    float64                      // our own waits are divided by it: 1 on AWS, more in a sandbox that is quick
+	Log      func(line string)            // shows what a release command prints; nil is nobody
 
 	ours      once[[]tagging.ResourceTagMapping]
 	running   once[*ecs.Service]

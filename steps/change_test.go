@@ -78,6 +78,8 @@ var oneChange = []change{
 	{name: "architecture", to: ofService("architecture: ARM64")},
 	{name: "image", to: resource("api", "aws_ecs_service", "image: '"+nginx+"-alpine'")},
 	{name: "command", to: ofService("command: [serve, --all]")},
+	{name: "release command", to: ofService("release_command: [./migrate, up]")},
+	{name: "cpu with a release command", from: start.with(ofService("release_command: [./migrate, up]")), to: ofService("release_command: [./migrate, up], cpu: 512")},
 	{name: "environment variable", to: ofService("environment: { LOG_LEVEL: debug }")},
 	{name: "container port", to: ofService("container_port: 8081")},
 	{name: "stop timeout", to: ofService("stop_timeout: 60")},

@@ -167,7 +167,7 @@ const small = "project_name: app\nresources:\n" + api + "image: " + nginx + ", c
 
 const api = "  - id: api\n    type: aws_ecs_service\n    config: { "
 
-const large = "project_name: app\ntags: { team: api }\nresources:\n" + api + "image: " + nginx + `, container_port: 8081, cpu: 512, memory: 1024, max_capacity: 6, environment: { A: b }, health_check_grace_period: 90 }
+const large = "project_name: app\ntags: { team: api }\nresources:\n" + api + "image: " + nginx + `, container_port: 8081, cpu: 512, memory: 1024, max_capacity: 6, environment: { A: b }, health_check_grace_period: 90, release_command: [./migrate, up] }
   - { id: lb, type: aws_alb, config: { health_check: { path: /ready }, idle_timeout: 90, allowed_cidrs: [10.0.0.0/8, 192.0.2.0/24] } }
   - { id: logs, type: aws_cloudwatch_log_group, config: { retention_in_days: 30 } }
   - { id: token, type: aws_secretsmanager_secret, config: { generate: { length: 32 } } }

@@ -38,6 +38,8 @@ type Service struct {
 	release  *aws.Follow     // the deployment that Rollout follows; nil when nothing is being deployed
 	watch    release.Watch   // what was seen of it
 	liveTags map[string]string
+
+	commanded bool // the release command has run
 }
 
 func (s *Service) Name() string { return "service" }
@@ -110,7 +112,7 @@ func (s *Service) Plan() (plan []deploy.Change) {
 		if s.leaving != nil {
 			create.Why = "when the deleted one is gone"
 		}
-		return []deploy.Change{create}
+		return append(s.releaseCommand(), create)
 	}
 	what := "service " + *s.live.ServiceName
 	if s.joins() {
@@ -120,7 +122,7 @@ func (s *Service) Plan() (plan []deploy.Change) {
 		if why != "" {
 			change.What += ": new deployment"
 		}
-		plan = append(plan, change)
+		plan = append(s.releaseCommand(), change)
 	}
 	plan = append(plan, s.leave(what)...)
 	return append(plan, retag(what, s.liveTags, s.tags("service"), s.tag)...)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fargatectl/fargatectl/aws"
 	"github.com/fargatectl/fargatectl/deploy"
+	"github.com/fargatectl/fargatectl/internal/oneoff"
 )
 
 // owned are the members of a task definition and of its container that the manifest decides. All others are carried
@@ -30,7 +31,7 @@ func (s *TaskDef) facts() map[string]string {
 		"network mode": "awsvpc", "compatibility": "FARGATE", "essential": "true",
 		"execution role": s.IAM.Execution.String(), "task role": s.IAM.Task.String(),
 		"image": s.Images.Ref.String(), "container port": fmt.Sprintf("%d/tcp", sv.ContainerPort),
-		"stop timeout": seconds(sv.StopTimeout), "command": words(sv.Command), "health check": healthCheck(s.healthCheck()),
+		"stop timeout": seconds(sv.StopTimeout), "command": oneoff.Words(sv.Command), "health check": healthCheck(s.healthCheck()),
 		"log driver": "awslogs", "ephemeral storage": storage(sv.EphemeralStorage),
 	}
 	for k, v := range s.logOptions() {
@@ -88,7 +89,7 @@ func taskFacts(d *types.TaskDefinition) map[string]string {
 // containerFacts are those of our container.
 func containerFacts(c types.ContainerDefinition) map[string]string {
 	f := map[string]string{
-		"image": val(c.Image), "command": words(c.Command), "health check": healthCheck(c.HealthCheck), "essential": fmt.Sprint(c.Essential == nil || *c.Essential),
+		"image": val(c.Image), "command": oneoff.Words(c.Command), "health check": healthCheck(c.HealthCheck), "essential": fmt.Sprint(c.Essential == nil || *c.Essential),
 	}
 	if c.StopTimeout != nil {
 		f["stop timeout"] = seconds(*c.StopTimeout)
@@ -141,17 +142,6 @@ func storage(gib int32) string {
 	return fmt.Sprintf("%d GiB", gib)
 }
 
-// words is a command as it would be typed.
-func words(command []string) string {
-	quoted := make([]string, len(command))
-	for i, w := range command {
-		if quoted[i] = w; w == "" || strings.ContainsAny(w, " \t\n\"'\\") {
-			quoted[i] = strconv.Quote(w)
-		}
-	}
-	return strings.Join(quoted, " ")
-}
-
 // healthCheck is one as text, with AWS's defaults filled in (API reference, HealthCheck).
 func healthCheck(h *types.HealthCheck) string {
 	if h == nil {
@@ -163,7 +153,7 @@ func healthCheck(h *types.HealthCheck) string {
 		}
 		return *p
 	}
-	return fmt.Sprintf("%s every %d s, timeout %d s, %d retries, after %d s", words(h.Command), or(h.Interval, 30), or(h.Timeout, 5), or(h.Retries, 3), or(h.StartPeriod, 0))
+	return fmt.Sprintf("%s every %d s, timeout %d s, %d retries, after %d s", oneoff.Words(h.Command), or(h.Interval, 30), or(h.Timeout, 5), or(h.Retries, 3), or(h.StartPeriod, 0))
 }
 
 func (s *TaskDef) healthCheck() *types.HealthCheck {

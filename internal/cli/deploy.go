@@ -39,6 +39,7 @@ func (p *process) doDeploy(c *cli.Context) error {
 	d := &release.Deployment{Service: s.service(), Force: c.Bool("force-new-deployment"), By: s.who.ARN, Wait: c.String("wait")}
 	if !s.named {
 		d.Git = s.git
+		d.Command, d.Log, d.Speed, d.CommandTags = s.app.Manifest.Service.ReleaseCommand, s.app.Log, s.app.Speed, s.taskTags("release-command")
 	}
 	return s.release(s.deploymentSteps(d), func(took time.Duration) error { return s.released(d.Service, took, d.Joined()) })
 }

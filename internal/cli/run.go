@@ -131,7 +131,7 @@ func (s *session) startRun(w *runWish) (*oneoff.Run, error) {
 	r.Size(w.cpu, w.memory)
 	var tags []types.Tag
 	if !s.named {
-		tags = aws.Convert(s.owner().Tags("run", s.app.Manifest.Tags), func(k, v string) types.Tag { return types.Tag{Key: &k, Value: &v} })
+		tags = s.taskTags("run")
 		r.In.Tags = tags
 	}
 	if w.image == "" {
@@ -176,9 +176,11 @@ func (s *session) sizes(w *runWish, d *types.TaskDefinition) error {
 	return nil
 }
 
-// owner is who this stack is in tags.
-func (s *session) owner() aws.Owner {
-	return aws.Owner{Project: s.app.Manifest.Project, Env: s.app.Manifest.EnvTag()}
+// taskTags are those of a task that this stack runs.
+func (s *session) taskTags(resource string) []types.Tag {
+	m := s.app.Manifest
+	owner := aws.Owner{Project: m.Project, Env: m.EnvTag()}
+	return aws.Convert(owner.Tags(resource, m.Tags), func(k, v string) types.Tag { return types.Tag{Key: &k, Value: &v} })
 }
 
 // attend shows what the tasks say until they have ended. Ctrl-C stops them, and waits for their last lines.

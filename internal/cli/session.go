@@ -58,6 +58,7 @@ func (p *process) open(c *cli.Context) (*session, error) {
 		expect[step] = time.Duration(float64(d) / cmp.Or(s.app.Speed, 1))
 	}
 	s.sink = ui.NewSink(s.mode, p.terminal, expect)
+	s.app.Log = s.sink.Log
 	s.who, err = aws.WhoAmI(s.c.Context, cfg, s.app.AWS)
 	if err != nil {
 		return nil, err

@@ -110,21 +110,6 @@ func failure(f types.Failure) string {
 	return text
 }
 
-// Join takes the task that an earlier run of the same thing has started and that still goes on, if there is one: it is
-// known by its startedBy.
-func (r *Run) Join(ctx context.Context) (joined bool, err error) {
-	list, err := r.Calls.ECS.ListTasks(ctx, &ecs.ListTasksInput{Cluster: r.In.Cluster, StartedBy: r.In.StartedBy})
-	if err != nil || len(list.TaskArns) == 0 {
-		return false, err
-	}
-	out, err := r.Calls.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: r.In.Cluster, Tasks: list.TaskArns[:1]})
-	if err != nil || len(out.Tasks) == 0 {
-		return false, err
-	}
-	r.take(out.Tasks[0])
-	return true, nil
-}
-
 func (r *Run) take(t types.Task) {
 	task := &Task{ARN: val(t.TaskArn)}
 	if r.began = val(t.CreatedAt); r.began.IsZero() {

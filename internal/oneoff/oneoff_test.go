@@ -177,7 +177,7 @@ func TestStartedOnce(t *testing.T) {
 		}
 		again := w.run("sleep", "60")
 		again.In.StartedBy = new("me")
-		joined, err := again.Join(t.Context())
+		joined, err := again.Join(t.Context(), "app")
 		if err != nil || !joined || again.Tasks[0].ID() != r.Tasks[0].ID() {
 			t.Error(joined, err)
 		}
@@ -185,9 +185,9 @@ func TestStartedOnce(t *testing.T) {
 		if err := again.Wait(t.Context(), time.Second, func(string) {}); err != nil || *again.Tasks[0].ExitCode != 0 {
 			t.Error(err)
 		}
-		later := w.run()
+		later := w.run("sleep", "60")
 		later.In.StartedBy = new("me")
-		if joined, err := later.Join(t.Context()); err != nil || joined {
+		if joined, err := later.Join(t.Context(), "app"); err != nil || joined {
 			t.Error("one that has ended is joined:", joined, err)
 		}
 	})

@@ -28,8 +28,15 @@ type Deployment struct {
 	Git   func(context.Context) string // the commit that it is released from, "" without one; nil is none
 	Wait  string                       // "accepted": ready at once; "healthy": when the new tasks serve; "steady": when the deployment has ended
 
-	under *aws.Deployment // under way when the command began; nil without one
-	image string          // that it brings
+	// Command runs once with the new image before the service moves; nil: nothing does. Log shows what it prints.
+	Command     []string
+	CommandTags []types.Tag
+	Log         func(line string)
+	Speed       float64 // our own waits are divided by it
+
+	next  *types.TaskDefinition // the revision that is being released, once it is registered
+	under *aws.Deployment       // under way when the command began; nil without one
+	image string                // that it brings
 }
 
 // Name is the step's.
@@ -81,7 +88,7 @@ func (d *Deployment) Plan() []deploy.Change {
 	}
 	change := deploy.Change{Op: deploy.Update, What: "service " + d.Service.Name, Do: d.release}
 	if change.Diff = deploy.Diff(deploy.FOut("image", d.Service.Image(), d.Image.Reference())); change.Diff != nil {
-		return []deploy.Change{change}
+		return append(d.command(), change)
 	}
 	p := d.primary()
 	switch {
@@ -102,8 +109,19 @@ func (d *Deployment) Notes() []string {
 	return []string{"a deployment of " + short(d.under.TaskDefinition) + " is under way: it is joined"}
 }
 
-// release registers the clone with the new image and updates the service, once.
+// release updates the service to the clone with the new image, once.
 func (d *Deployment) release(ctx context.Context) error {
+	if err := d.prepare(ctx); err != nil {
+		return err
+	}
+	return d.move(ctx, &ecs.UpdateServiceInput{TaskDefinition: d.next.TaskDefinitionArn, ForceNewDeployment: d.Force})
+}
+
+// prepare registers the clone with the new image.
+func (d *Deployment) prepare(ctx context.Context) (err error) {
+	if d.next != nil {
+		return nil
+	}
 	in := aws.CloneTaskDefinition(d.Definition, d.Tags)
 	for i := range in.ContainerDefinitions {
 		if val(in.ContainerDefinitions[i].Name) == val(d.Container().Name) {
@@ -119,19 +137,16 @@ func (d *Deployment) release(ctx context.Context) error {
 		}
 		aws.SetTaskDefinitionTag(in, aws.TagGit, git)
 	}
-	definition, err := d.register(ctx, in)
-	if err != nil {
-		return err
-	}
-	return d.move(ctx, &ecs.UpdateServiceInput{TaskDefinition: &definition, ForceNewDeployment: d.Force})
+	d.next, err = d.register(ctx, in)
+	return err
 }
 
-func (s *Service) register(ctx context.Context, in *ecs.RegisterTaskDefinitionInput) (arn string, err error) {
+func (s *Service) register(ctx context.Context, in *ecs.RegisterTaskDefinitionInput) (*types.TaskDefinition, error) {
 	out, err := s.Calls.ECS.RegisterTaskDefinition(ctx, in, func(o *ecs.Options) { o.Retryer = aws.Once() })
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return val(out.TaskDefinition.TaskDefinitionArn), nil
+	return out.TaskDefinition, nil
 }
 
 // restart starts new tasks of the live task definition.

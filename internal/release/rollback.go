@@ -234,9 +234,11 @@ func (r *Rollback) back(ctx context.Context) (err error) {
 	definition, note := val(r.to.TaskDefinitionArn), aws.ReleaseNote{Verb: "rollback", By: r.By, At: time.Now()}
 	switch {
 	case r.to.Status == types.TaskDefinitionStatusInactive || len(r.pinned) > 0:
-		if definition, err = r.register(ctx, r.again(note)); err != nil {
+		again, err := r.register(ctx, r.again(note))
+		if err != nil {
 			return err
 		}
+		definition = val(again.TaskDefinitionArn)
 	case r.writesNotes():
 		if err := r.note(ctx, definition, aws.TagRelease, note); err != nil {
 			return err
