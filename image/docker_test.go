@@ -52,6 +52,7 @@ func fakeDocker(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Setenv("FAKE", dir)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("FAKE_SERVER", "28.2.2")
 	t.Setenv("FAKE_CLIENT", "28.2.2")
 	t.Setenv("FAKE_DRIVER", "docker")

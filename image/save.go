@@ -72,12 +72,20 @@ func takeOver(file, dir, id string) (v1.Image, error) {
 	if len(from) != len(cf.RootFS.DiffIDs) {
 		return nil, fmt.Errorf("what docker saved has %d layers, its configuration %d", len(from), len(cf.RootFS.DiffIDs))
 	}
-	layers := make([]savedLayer, len(from))
+	packed := make([]savedLayer, len(from))
 	var g errgroup.Group
+	cache := layers()
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, l := range from {
 		g.Go(func() (err error) {
-			layers[i], err = compress(l, cf.RootFS.DiffIDs[i], filepath.Join(dir, fmt.Sprintf("layer-%d.tar.gz", i)))
+			diff, file := cf.RootFS.DiffIDs[i], filepath.Join(dir, fmt.Sprintf("layer-%d.tar.gz", i))
+			if l, ok := cache.get(diff, file); ok { // compressed by an earlier build
+				packed[i] = l
+				return nil
+			}
+			if packed[i], err = compress(l, diff, file); err == nil {
+				cache.put(diff, packed[i])
+			}
 			return err
 		})
 	}
@@ -91,7 +99,7 @@ func takeOver(file, dir, id string) (v1.Image, error) {
 	if m.Config.Digest = digestOf(sum); m.Config.Digest.String() != id {
 		return nil, fmt.Errorf("the image that came is %s, what was built is %s", m.Config.Digest, id)
 	}
-	for _, l := range layers {
+	for _, l := range packed {
 		img.files[l.desc.Digest] = l
 		m.Layers = append(m.Layers, l.desc)
 	}

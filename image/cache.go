@@ -1,0 +1,104 @@
+package image
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// A layerCache keeps layers that were compressed once, under the digest of what they are uncompressed. What can't be
+// kept or read is made anew: a cache never fails a build.
+type layerCache struct {
+	dir string
+	max int64 // bytes; the longest unused go first
+}
+
+// maxCache is how much of the disk the layers may take.
+const maxCache = 2 << 30
+
+func layers() *layerCache { return &layerCache{filepath.Join(cacheDir(), "layers"), maxCache} }
+
+func (c *layerCache) file(diff v1.Hash, kind string) string {
+	return filepath.Join(c.dir, diff.Hex+"."+kind)
+}
+
+// get finds the layer whose uncompressed digest is diff, and gives it the name to, which stays when the cache lets it go.
+func (c *layerCache) get(diff v1.Hash, to string) (l savedLayer, ok bool) {
+	text, err := os.ReadFile(c.file(diff, "json"))
+	if err != nil || json.Unmarshal(text, &l.desc) != nil {
+		return l, false
+	}
+	l.file = to
+	if os.Link(c.file(diff, "gz"), to) != nil {
+		return l, false
+	}
+	if info, err := os.Stat(to); err != nil || info.Size() != l.desc.Size {
+		_ = os.Remove(to) // for the one that is made anew
+		return l, false
+	}
+	now := time.Now()
+	_ = os.Chtimes(to, now, now) // it was used: only who goes first depends on it
+	return l, true
+}
+
+// put keeps a layer, by a second name of its file where the system has such, and makes room for it.
+func (c *layerCache) put(diff v1.Hash, l savedLayer) {
+	text, err := json.Marshal(l.desc)
+	if err != nil || os.MkdirAll(c.dir, 0o700) != nil {
+		return
+	}
+	err = os.Link(l.file, c.file(diff, "gz"))
+	if errors.Is(err, os.ErrExist) {
+		err = nil
+	}
+	if err != nil {
+		return // another file system: the copy would cost what it saves
+	}
+	// Whole or not at all: another build may be reading.
+	part, err := os.CreateTemp(c.dir, "part-")
+	if err != nil {
+		return
+	}
+	_, err = part.Write(text)
+	if err := errors.Join(err, part.Close()); err != nil {
+		_ = os.Remove(part.Name())
+		return
+	}
+	_ = os.Rename(part.Name(), c.file(diff, "json"))
+	c.shrink()
+}
+
+// shrink lets the longest unused layers go until the rest fits.
+func (c *layerCache) shrink() {
+	files, err := filepath.Glob(filepath.Join(c.dir, "*.gz"))
+	if err != nil {
+		return
+	}
+	type kept struct {
+		file string
+		used time.Time
+		size int64
+	}
+	var all []kept
+	sum := int64(0)
+	for _, f := range files {
+		if info, err := os.Stat(f); err == nil {
+			all = append(all, kept{f, info.ModTime(), info.Size()})
+			sum += info.Size()
+		}
+	}
+	slices.SortFunc(all, func(a, b kept) int { return cmp.Or(a.used.Compare(b.used), cmp.Compare(a.file, b.file)) })
+	for _, k := range all {
+		if sum <= c.max {
+			return
+		}
+		_ = errors.Join(os.Remove(k.file[:len(k.file)-2]+"json"), os.Remove(k.file))
+		sum -= k.size
+	}
+}
