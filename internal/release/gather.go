@@ -33,11 +33,11 @@ func (w *Watch) collect(ctx context.Context, c *aws.Calls, cluster, service stri
 	)
 	reads := []func() error{
 		func() (err error) {
-			stopped, err = tasksOf(ctx, c, cluster, service, types.DesiredStatusStopped)
+			stopped, err = w.tasksOf(ctx, c, cluster, service, types.DesiredStatusStopped)
 			return err
 		},
 		func() (err error) {
-			running, err = tasksOf(ctx, c, cluster, service, types.DesiredStatusRunning)
+			running, err = w.tasksOf(ctx, c, cluster, service, types.DesiredStatusRunning)
 			return err
 		},
 		func() (err error) {
@@ -78,17 +78,27 @@ func revisionOf(ctx context.Context, c *aws.Calls, arn string) (types.ServiceRev
 	return out.ServiceRevisions[0], nil
 }
 
-// tasksOf are a service's tasks of one desired status, at most 100.
-func tasksOf(ctx context.Context, c *aws.Calls, cluster, service string, desired types.DesiredStatus) ([]types.Task, error) {
-	list, err := c.ECS.ListTasks(ctx, &ecs.ListTasksInput{Cluster: &cluster, ServiceName: new(short(service)), DesiredStatus: desired})
-	if err != nil || len(list.TaskArns) == 0 {
-		return nil, err
+// tasksOf are a service's tasks of one desired status that may have news. AWS lists them 100 at a time in no order, and
+// those that stopped for another hour: a service that fails for long has many.
+func (w *Watch) tasksOf(ctx context.Context, c *aws.Calls, cluster, service string, desired types.DesiredStatus) (all []types.Task, err error) {
+	in := &ecs.ListTasksInput{Cluster: &cluster, ServiceName: new(short(service)), DesiredStatus: desired}
+	for range 10 {
+		list, err := c.ECS.ListTasks(ctx, in)
+		if err != nil {
+			return all, err
+		}
+		if news := slices.DeleteFunc(list.TaskArns, func(arn string) bool { return w.known[short(arn)] }); len(news) > 0 {
+			out, err := c.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: &cluster, Tasks: news})
+			if err != nil {
+				return all, err
+			}
+			all = append(all, out.Tasks...)
+		}
+		if in.NextToken = list.NextToken; in.NextToken == nil {
+			break
+		}
 	}
-	out, err := c.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: &cluster, Tasks: list.TaskArns[:min(100, len(list.TaskArns))]})
-	if err != nil {
-		return nil, err
-	}
-	return out.Tasks, nil
+	return all, nil
 }
 
 // unread notes what could not be read, once.

@@ -19,7 +19,8 @@ type redaction struct {
 	named  *regexp.Regexp // variables that get their value from a secret; nil without any
 }
 
-const value = `("(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,;&})\]]+)`
+// value is what stands behind a name: a text in quotes, whose end is a quote before a delimiter, or all up to a blank.
+const value = `("(?:[^"\\]|\\.|"[^\s,}\])])*"?|'(?:[^']|'[^\s,}\])])*'?|\S+)`
 
 var (
 	secretive = phraseOf(`(?i)pass(word|wd|phrase)?$|passw|pwd|secret|token|api_?key|access_?key|private_?key|encryption_?key|signing_?key|credential|_dsn$|^dsn$`)
@@ -27,8 +28,8 @@ var (
 	forms = phraseOf(`\b(?:AKIA|ASIA)[A-Z0-9]{16}\b` + // AWS's access keys
 		`|\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?` + // JSON web tokens
 		`|\b(?:gh[opsur]_|github_pat_|glpat-|xox[abeprs]-|sk_live_|sk_test_|rk_live_|whsec_|npm_|AIza)[\w-]{10,}`)
-	bearer = phraseOf(`(?i)\b(bearer|basic|digest)\s+[A-Za-z0-9._~+/=-]{8,}`)
-	inURL  = phraseOf(`(://[^\s:/@"']*:)([^\s"']+)@`)
+	bearer = phraseOf(`(?i)\b(bearer)\s+\S{8,}|\b(basic|digest)\s+[A-Za-z0-9._~+/=-]{8,}|(authorization["']?\s*[=:]\s*["']?\w+)\s+\S+`)
+	inURL  = phraseOf(`(://[^\s:/@"']*:)(\S+)@`)
 	isPort = phraseOf(`^\d{1,5}/`)
 	pem    = phraseOf(`(?s)-----BEGIN [^-]+-----.*?(?:-----END [^-]+-----|$)`)
 	pemEnd = phraseOf(`^.*?-----END [^-]+-----`)
@@ -71,7 +72,7 @@ func (r redaction) text(s string) string {
 		}
 		return m[1] + Redacted + "@"
 	})
-	s = bearer.ReplaceAllString(s, "$1 "+Redacted)
+	s = bearer.ReplaceAllString(s, "$1$2$3 "+Redacted)
 	s = forms.ReplaceAllString(s, Redacted)
 	return assigned.ReplaceAllString(s, "${1}"+Redacted)
 }
@@ -79,7 +80,9 @@ func (r redaction) text(s string) string {
 // logged redacts lines of a log, in which a name may stand before a value in any way, and a key may go over many lines.
 func (r redaction) logged(lines []LogLine) []LogLine {
 	lines = slices.Clone(lines)
-	inside := false // of a key
+	ends := slices.IndexFunc(lines, func(l LogLine) bool { return pemEnd.MatchString(l.Message) })
+	begins := slices.IndexFunc(lines, func(l LogLine) bool { return strings.Contains(l.Message, "-----BEGIN ") })
+	inside := ends >= 0 && (begins < 0 || ends < begins) // of a key, whose beginning is further back
 	for i, l := range lines {
 		s := l.Message
 		if inside {

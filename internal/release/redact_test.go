@@ -55,6 +55,11 @@ func TestRedactKey(t *testing.T) {
 	for _, l := range (redaction{}).logged(lines) {
 		all = append(all, l.Message)
 	}
+	for i, l := range (redaction{}).logged(lines[2:6]) { // the beginning is further back
+		if i < 3 && strings.Contains(l.Message, "MIIE") || i == 3 && l.Message != "ready" {
+			t.Errorf("%d: %s", i, l.Message)
+		}
+	}
 	if got := strings.Join(all, "\n"); strings.Contains(got, "MIIE") || !strings.Contains(got, "loading\n") || !strings.Contains(got, " loaded\nready\n") {
 		t.Errorf("%s", got)
 	}

@@ -22,6 +22,7 @@ type Watch struct {
 	defined  *types.TaskDefinition
 	groups   []types.LoadBalancer
 	network  *types.AwsVpcConfiguration
+	known    map[string]bool // tasks of which there is no news: others', and those that have stopped
 	looks    int
 	failed   int32 // tasks, when it was last collected
 }
@@ -84,7 +85,7 @@ func (w *Watch) Gather(ctx context.Context, c *aws.Calls, cluster, service strin
 // begin forgets what was seen of another deployment.
 func (w *Watch) begin(cluster, service string, d *aws.Deployment) {
 	if of := d.ARN + d.TaskDefinition + d.Created.String(); w.of != of {
-		*w = Watch{Foreign: w.Foreign, of: of, looks: w.looks}
+		*w = Watch{Foreign: w.Foreign, of: of, looks: w.looks, known: map[string]bool{}}
 		w.evidence = Evidence{
 			Service: short(service), Cluster: short(cluster), TaskDefinition: short(d.TaskDefinition),
 			Containers: []ContainerSeen{}, Tasks: []TaskSeen{}, Targets: []TargetSeen{}, Checks: []CheckSeen{}, Events: []EventStatus{}, Logs: []LogSeen{},
@@ -169,7 +170,8 @@ func (w *Watch) live(sv *types.Service) {
 // task keeps a task as it is now, if it is one of the deployment's: of its task definition, and made since it began.
 func (w *Watch) task(t types.Task) {
 	e := &w.evidence
-	if short(val(t.TaskDefinitionArn)) != e.TaskDefinition || val(t.CreatedAt).Before(val(e.Deployment.CreatedAt).Add(-2*time.Second)) {
+	others := short(val(t.TaskDefinitionArn)) != e.TaskDefinition || val(t.CreatedAt).Before(val(e.Deployment.CreatedAt).Add(-2*time.Second))
+	if w.known[short(val(t.TaskArn))] = others || val(t.LastStatus) == "STOPPED"; others {
 		return
 	}
 	seen := TaskSeen{
