@@ -399,6 +399,7 @@ type Logs struct {
 	GetLogEvents        call[logs.GetLogEventsInput, logs.GetLogEventsOutput, logs.Options]
 	ListTagsForResource call[logs.ListTagsForResourceInput, logs.ListTagsForResourceOutput, logs.Options]
 	PutRetentionPolicy  call[logs.PutRetentionPolicyInput, logs.PutRetentionPolicyOutput, logs.Options]
+	StartLiveTail       call[logs.StartLiveTailInput, logs.StartLiveTailOutput, logs.Options]
 	TagResource         call[logs.TagResourceInput, logs.TagResourceOutput, logs.Options]
 }
 
@@ -412,6 +413,7 @@ func newLogs(c *logs.Client) Logs {
 		GetLogEvents:        c.GetLogEvents,
 		ListTagsForResource: c.ListTagsForResource,
 		PutRetentionPolicy:  c.PutRetentionPolicy,
+		StartLiveTail:       c.StartLiveTail,
 		TagResource:         c.TagResource,
 	}
 }

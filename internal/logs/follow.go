@@ -34,6 +34,7 @@ type follow struct {
 	*reader
 	show   func([]Event) error
 	known  memory
+	twins  *ledger   // of a live follow
 	from   time.Time // nothing before it is asked for
 	first  time.Time // nothing before it was wanted when the follow began
 	looked time.Time // when the last look was, by CloudWatch's clock
@@ -130,19 +131,20 @@ func (f *follow) look(ctx context.Context) error {
 		from = latest(from, f.looked.Add(-shallow))
 	}
 	err := f.pages(ctx, from, func(events []Event) error {
-		if f.take(events, began) {
-			f.fresh = began
-		}
 		if len(events) == 0 {
 			return nil
 		}
+		upTo := events[len(events)-1].Time
+		if f.take(events, began) {
+			f.fresh = began
+		}
 		// What comes later in this look is later than this: a long backlog is shown as it is read.
-		return f.release(f.until(earliest(f.settled(began), events[len(events)-1].Time), nil))
+		return f.release(f.until(earliest(f.settled(began), upTo), nil))
 	})
 	if err != nil {
 		return err
 	}
-	f.first = time.Time{}
+	f.first, f.q.Progress = time.Time{}, func(int, time.Time) {} // from now on there is no end that it could come nearer to
 	if f.looked = f.base(began); isDeep {
 		f.deep, f.deepAt = f.looked, began
 	}
@@ -177,10 +179,17 @@ func (f *follow) settled(now time.Time) time.Time {
 }
 
 // take holds the events that are new, and says whether there are any.
-func (f *follow) take(events []Event, now time.Time) (fresh bool) {
+func (f *follow) take(events []Event, now time.Time) bool {
+	return f.hold(slices.DeleteFunc(events, func(e Event) bool {
+		return f.known.knows(e) || e.Time.Before(f.first) || now.Sub(e.Ingested) < 2*twins && f.twins.seen(e, now)
+	}), now)
+}
+
+// hold holds those events that are asked for, and says whether there are any.
+func (f *follow) hold(events []Event, now time.Time) (fresh bool) {
 	sorted := true
 	for _, e := range events {
-		if f.known.knows(e) || e.Time.Before(f.first) || !f.q.Match(e) {
+		if !f.q.Match(e) {
 			continue
 		}
 		sorted = sorted && (len(f.held) == 0 || order(f.held[len(f.held)-1].Event, e) <= 0)

@@ -51,7 +51,7 @@ type Query struct {
 	Drain   time.Duration // 5 s by default, which is how long the awslogs driver gathers lines before it sends them
 
 	Note     func(text string)               // what who reads should know: throttles, retries; nil is nobody
-	Progress func(lines int, upTo time.Time) // called as pages come, of what was read so far; nil is nobody
+	Progress func(lines int, upTo time.Time) // called as pages of what is there come; nil is nobody
 }
 
 // An Event is one line of a stream, or an event from beside.

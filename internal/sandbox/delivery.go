@@ -51,7 +51,7 @@ func (d Delivery) mix(page []types.FilteredLogEvent) []types.FilteredLogEvent {
 	for i := range len(page) / 10 {
 		page = append(page, page[i*10])
 	}
-	r := rand.New(rand.NewPCG(uint64(len(page)), 0)) //nolint:gosec // the same every time
+	r := rand.New(rand.NewPCG(uint64(len(page)), 0)) // the same every time
 	r.Shuffle(len(page), func(i, j int) { page[i], page[j] = page[j], page[i] })
 	return page
 }

@@ -112,6 +112,9 @@ func encode(v any) ([]byte, error) {
 
 // escape writes the hostile characters of JSON, which stand only in its strings, as \u sequences.
 func escape(text []byte) []byte {
+	if plainText(text) {
+		return text
+	}
 	var out []byte
 	for _, r := range string(text) {
 		if !hostile(r) {

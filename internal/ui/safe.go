@@ -11,11 +11,24 @@ import (
 // than newline and tab, without what turns or hides text (the directions of Unicode, invisible formatting). It can
 // neither move the cursor, nor colour, nor show something else than what it says.
 func Safe(s string) string {
+	if plainText(s) {
+		return s
+	}
 	lines := strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
 	for i, l := range lines { // each by itself: a sequence without an end takes only its line along
 		lines[i] = strings.Map(safe, ansi.Strip(strings.ToValidUTF8(l, "\uFFFD")))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// plainText says whether there is nothing in s but what can be seen of ASCII, and newlines and tabs: most lines.
+func plainText[T string | []byte](s T) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\n' && c != '\t' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 func safe(r rune) rune {

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"hash/fnv"
 	"strings"
 	"time"
 
@@ -24,6 +25,26 @@ func (s Stream) in(st ansi.Style, text string) string {
 		return text
 	}
 	return st.Styled(text)
+}
+
+// hues tell names apart. Red is for what went wrong.
+var hues = []ansi.Style{
+	cyan, green, yellow, ansi.Style{}.ForegroundColor(ansi.Blue), ansi.Style{}.ForegroundColor(ansi.Magenta), ansi.Style{}.ForegroundColor(ansi.BrightCyan),
+	ansi.Style{}.ForegroundColor(ansi.BrightGreen), ansi.Style{}.ForegroundColor(ansi.BrightYellow), ansi.Style{}.ForegroundColor(ansi.BrightBlue),
+	ansi.Style{}.ForegroundColor(ansi.BrightMagenta),
+}
+
+// Hue is text in the colour that key always has, where the stream shows colours; in bold without a key.
+func (s Stream) Hue(key, text string) string {
+	if !s.Color {
+		return text
+	}
+	if key == "" {
+		return s.in(bold, text)
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(key))
+	return s.in(hues[h.Sum32()%uint32(len(hues))], text)
 }
 
 // either is the one glyph or the other.
