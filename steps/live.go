@@ -63,6 +63,52 @@ func (a *App) describeService(ctx context.Context, cluster, name string) (*types
 	return first(out.Services), nil
 }
 
+// A definition is a task definition with its tags; live is nil when there is none.
+type definition struct {
+	live *types.TaskDefinition
+	tags map[string]string
+}
+
+// liveDefinition finds the revision that the service runs, without a service the newest of the family; nil when there is
+// none. While a release is under way it is that one's, even if it is being rolled back already: what is asked for is
+// compared with what was.
+func (a *App) liveDefinition(ctx context.Context) (*types.TaskDefinition, map[string]string, error) {
+	d, err := a.defined.get(func() (d definition, err error) {
+		id := a.Manifest.Stack()
+		sv, err := a.liveService(ctx)
+		if err != nil {
+			return d, err
+		}
+		if active(sv) {
+			id = *sv.TaskDefinition
+		}
+		under, err := a.underWay(ctx)
+		if err != nil {
+			return d, err
+		}
+		if under != nil {
+			id = under.TaskDefinition
+		}
+		d.live, d.tags, err = a.describeDefinition(ctx, id)
+		return d, err
+	})
+	return d.live, d.tags, err
+}
+
+// describeDefinition is a revision by its ARN, or the newest active one of a family; nil when there is none.
+func (a *App) describeDefinition(ctx context.Context, id string) (*types.TaskDefinition, map[string]string, error) {
+	out, err := a.AWS.ECS.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{
+		TaskDefinition: &id, Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags},
+	})
+	if aws.Is(err, "ClientException") && strings.Contains(err.Error(), "Unable to describe task definition") {
+		return nil, nil, nil // the one code for what is not there
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return out.TaskDefinition, ecsTags(out.Tags), nil
+}
+
 // underWay is what is being deployed to the service, nil when nothing is. It may be on its way back already.
 func (a *App) underWay(ctx context.Context) (*aws.Deployment, error) {
 	return a.deploying.get(func() (*aws.Deployment, error) {

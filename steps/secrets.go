@@ -35,25 +35,30 @@ type secret struct {
 	name, arn string
 	tags      map[string]string
 	deleted   bool   // its deletion is scheduled
-	valued    bool   // has a current value
+	version   string // id of the current one; "" while it has no value
 	key       string // KMS key or alias; "" is AWS's own
 }
+
+// valued says whether a task can have it.
+func (l *secret) valued() bool { return l.version != "" }
 
 func (s *Secrets) Name() string { return "secrets" }
 
 // Wanted is always true: without secrets there is nothing to do.
 func (s *Secrets) Wanted() bool { return true }
 
-// Read lists what is ours in one request. What is wanted and not in the list, or has no value there, is looked at by
-// itself, since the list lags; so are the secrets of others, for their key.
+// Read lists what is ours in one request. The list lags by up to five minutes (API reference, ListSecrets): so what is
+// wanted and not in it, or has no value there, or another one than the live tasks have, is looked at by itself; so are the
+// secrets of others, for their key.
 func (s *Secrets) Read(ctx context.Context) error {
 	s.live, s.theirs = map[string]*secret{}, map[string]*secret{}
 	if err := s.list(ctx); err != nil {
 		return err
 	}
+	renewed := s.renewed(ctx)
 	var reads []func() error
 	for _, m := range s.Manifest.Secrets {
-		if l := s.live[m.Name]; l == nil || !l.valued {
+		if l := s.live[m.Name]; l == nil || !l.valued() || slices.Contains(renewed, l.arn) {
 			reads = append(reads, func() error { return s.look(ctx, m.Name, s.live) })
 		}
 	}
@@ -92,7 +97,7 @@ func (s *Secrets) list(ctx context.Context) error {
 			return err
 		}
 		for _, e := range page.SecretList {
-			l := &secret{*e.Name, *e.ARN, secretTags(e.Tags), e.DeletedDate != nil, hasValue(e.SecretVersionsToStages), val(e.KmsKeyId)}
+			l := &secret{*e.Name, *e.ARN, secretTags(e.Tags), e.DeletedDate != nil, aws.CurrentVersion(e.SecretVersionsToStages), val(e.KmsKeyId)}
 			if s.owner().Owns(l.tags) && l.tags[aws.TagResource] == "secret" {
 				s.live[l.name] = l
 			}
@@ -103,6 +108,24 @@ func (s *Secrets) list(ctx context.Context) error {
 	}
 }
 
+// renewed are the ARNs of the secrets that have another value, by the list, than the live task definition was made with.
+func (s *Secrets) renewed(ctx context.Context) []string {
+	versions := aws.SecretVersions{}
+	for _, m := range s.Manifest.Secrets {
+		if l := s.live[m.Name]; l != nil && l.valued() {
+			versions[l.arn] = l.version
+		}
+	}
+	if len(versions) == 0 {
+		return nil
+	}
+	_, tags, err := s.liveDefinition(ctx)
+	if err != nil {
+		return nil // the task definition's own step says so
+	}
+	return versions.Changed(tags[aws.TagSecrets])
+}
+
 // look describes one secret into m, under the id that it is asked for by. One that is not there is left out.
 func (s *Secrets) look(ctx context.Context, id string, m map[string]*secret) error {
 	d, err := s.AWS.Secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &id})
@@ -111,21 +134,12 @@ func (s *Secrets) look(ctx context.Context, id string, m map[string]*secret) err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m[id] = &secret{*d.Name, *d.ARN, secretTags(d.Tags), d.DeletedDate != nil, hasValue(d.VersionIdsToStages), val(d.KmsKeyId)}
+	m[id] = &secret{*d.Name, *d.ARN, secretTags(d.Tags), d.DeletedDate != nil, aws.CurrentVersion(d.VersionIdsToStages), val(d.KmsKeyId)}
 	return nil
 }
 
 func secretTags(tags []types.Tag) map[string]string {
 	return aws.TagMap(tags, func(t types.Tag) (*string, *string) { return t.Key, t.Value })
-}
-
-func hasValue(stages map[string][]string) bool {
-	for _, labels := range stages {
-		if slices.Contains(labels, "AWSCURRENT") {
-			return true
-		}
-	}
-	return false
 }
 
 // foreign are the ARNs of secrets that the manifest does not make.
@@ -152,7 +166,7 @@ func (s *Secrets) settle() {
 // Missing are the ids of the secrets that have no value and get none by themselves.
 func (s *Secrets) Missing() (ids []string) {
 	for _, m := range s.Manifest.Secrets {
-		if l := s.live[m.Name]; m.Generate == 0 && (l == nil || !l.valued) {
+		if l := s.live[m.Name]; m.Generate == 0 && (l == nil || !l.valued()) {
 			ids = append(ids, m.ID)
 		}
 	}
@@ -182,7 +196,7 @@ func (s *Secrets) Check() error {
 	for _, arn := range s.foreign() {
 		if l := s.theirs[arn]; l == nil && strings.HasPrefix(arn, s.arn("secretsmanager", "secret:")) {
 			return fmt.Errorf("secret %s is not there, or not to be seen", arn)
-		} else if l != nil && (l.deleted || !l.valued) {
+		} else if l != nil && (l.deleted || !l.valued()) {
 			return fmt.Errorf("secret %s has no value, or is scheduled for deletion", arn)
 		}
 	}

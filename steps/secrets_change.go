@@ -27,7 +27,7 @@ func (s *Secrets) planOne(m manifest.Secret) []deploy.Change {
 		}
 	case l.deleted:
 		c.Why = "restored: its deletion was scheduled"
-	case !l.valued && m.Generate > 0:
+	case !l.valued() && m.Generate > 0:
 		c.Op, c.Why = deploy.Update, fmt.Sprintf("gets %d random characters", m.Generate)
 	default:
 		return retag(c.What, l.tags, s.tags("secret"), func(ctx context.Context, tags map[string]string) error { return s.tag(ctx, m.Name, tags) })
@@ -59,12 +59,12 @@ func (s *Secrets) make(ctx context.Context, m manifest.Secret) error {
 			return err
 		}
 	}
-	if !l.valued && m.Generate > 0 {
+	if !l.valued() && m.Generate > 0 {
 		value, err := s.random(ctx, m)
 		if err != nil {
 			return err
 		}
-		if err := s.put(ctx, l.arn, value); err != nil {
+		if l.version, err = s.put(ctx, l.arn, value); err != nil {
 			return err
 		}
 	}
@@ -98,7 +98,10 @@ func (s *Secrets) create(ctx context.Context, name string, value *string) (l *se
 	err = deploy.Until(ctx, func(ctx context.Context) (string, error) {
 		out, err := s.AWS.Secrets.CreateSecret(ctx, in)
 		if err == nil {
-			l = &secret{name: name, arn: *out.ARN, tags: s.tags("secret"), valued: value != nil}
+			l = &secret{name: name, arn: *out.ARN, tags: s.tags("secret")}
+			if value != nil {
+				l.version = val(out.VersionId)
+			}
 			return "", nil
 		}
 		if aws.Is(err, "InvalidRequestException") && strings.Contains(err.Error(), "was deleted") && time.Now().Before(until) {
@@ -131,11 +134,14 @@ func (s *Secrets) tag(ctx context.Context, id string, tags map[string]string) er
 	return err
 }
 
-// put sets the current value. The SDK gives the call one random token, which it keeps in its retries: so an answer that
+// put sets the current value, and returns its version. The SDK gives the call one random token, which it keeps in its retries: so an answer that
 // is lost makes no second version. The token is the version's public id, so it never follows from the value.
-func (s *Secrets) put(ctx context.Context, id string, value *string) error {
-	_, err := s.AWS.Secrets.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: value})
-	return err
+func (s *Secrets) put(ctx context.Context, id string, value *string) (version string, err error) {
+	out, err := s.AWS.Secrets.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: value})
+	if err != nil {
+		return "", err
+	}
+	return val(out.VersionId), nil
 }
 
 // deletion schedules the end of a secret, in AWS's thirty days, or ends it at once by force.
@@ -188,7 +194,7 @@ func SetSecret(ctx context.Context, app *App, nameOrID string, value []byte) err
 	l := found[name]
 	if l == nil {
 		made, err := s.create(ctx, name, new(string(value)))
-		if err != nil || made.valued {
+		if err != nil || made.valued() {
 			return err
 		}
 		l = made // somebody made it meanwhile
@@ -201,5 +207,6 @@ func SetSecret(ctx context.Context, app *App, nameOrID string, value []byte) err
 			return err
 		}
 	}
-	return s.put(ctx, l.arn, new(string(value)))
+	_, err = s.put(ctx, l.arn, new(string(value)))
+	return err
 }

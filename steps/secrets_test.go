@@ -149,8 +149,8 @@ func TestSecretsComeAndGo(t *testing.T) {
 		}
 		want := newDocument(map[string]any{"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": []string{arn("app/db"), arn("app/other")}})
 		same(t, readDocument(*policy.PolicyDocument).String(), want.String())
-		if calls := len(w.up(b).calls); calls != 8 {
-			t.Errorf("%d calls to see that nothing is to be done, want 7 for the roles and their policy, 1 for all secrets", calls)
+		if calls := len(w.up(b).calls); calls != 11 {
+			t.Errorf("%d calls to see that nothing is to be done, want 7 for the roles and their policy, 1 for all secrets, 3 to find the service's task definition", calls)
 		}
 
 		same(t, w.plan(a), `

@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,7 +118,7 @@ func (s *Service) Plan() (plan []deploy.Change) {
 	what := "service " + *s.live.ServiceName
 	if s.joins() {
 		s.release = &aws.Follow{Definition: s.under.TaskDefinition, Joined: true}
-	} else if diff, why := s.diff(), s.anew(); diff != nil || why != "" {
+	} else if diff, why := s.diff(), cmp.Or(s.anew(), s.newValues()); diff != nil || why != "" {
 		change := deploy.Change{Op: deploy.Update, What: what, Diff: diff, Why: why, Await: reachable, Do: s.update}
 		if why != "" {
 			change.What += ": new deployment"
@@ -139,6 +140,14 @@ func (s *Service) anew() string {
 		return "as asked for"
 	}
 	return ""
+}
+
+// newValues is that new tasks are started because secrets have new values, which the new revision says; "" otherwise.
+func (s *Service) newValues() string {
+	if deploy.Diff(s.definitionDiff()) == nil {
+		return ""
+	}
+	return newValues(s.TaskDef.values)
 }
 
 // leave takes the service out of target groups that are replaced, once no request goes to them any more.

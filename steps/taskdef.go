@@ -29,6 +29,7 @@ type TaskDef struct {
 
 	live     *types.TaskDefinition
 	liveTags map[string]string
+	values   []string         // the secrets whose new values are why there is a new revision
 	set      *aws.ReleaseNote // deploy or rollback has set the live one
 }
 
@@ -37,25 +38,10 @@ func (s *TaskDef) Name() string { return "taskdef" }
 // Wanted is always true.
 func (s *TaskDef) Wanted() bool { return true }
 
-// Read finds the revision that the service runs, without a service the newest of the family. While a release is under way
-// it is that one's, even if it is being rolled back already: what is asked for is compared with what was.
+// Read finds the revision that the service runs: see liveDefinition.
 func (s *TaskDef) Read(ctx context.Context) error {
-	id := s.family()
-	sv, err := s.liveService(ctx)
-	if err != nil {
-		return err
-	}
-	if active(sv) {
-		id = *sv.TaskDefinition
-	}
-	under, err := s.underWay(ctx)
-	if err != nil {
-		return err
-	}
-	if under != nil {
-		id = under.TaskDefinition
-	}
-	s.live, s.liveTags, err = s.describe(ctx, id)
+	var err error
+	s.live, s.liveTags, err = s.liveDefinition(ctx)
 	if err != nil || s.live == nil {
 		return err
 	}
@@ -67,20 +53,6 @@ func (s *TaskDef) Read(ctx context.Context) error {
 	}
 	s.ARN.Set(*s.live.TaskDefinitionArn)
 	return nil
-}
-
-// describe is a revision by its ARN, or the newest active one of a family; nil when there is none.
-func (s *TaskDef) describe(ctx context.Context, id string) (*types.TaskDefinition, map[string]string, error) {
-	out, err := s.AWS.ECS.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{
-		TaskDefinition: &id, Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags},
-	})
-	if aws.Is(err, "ClientException") && strings.Contains(err.Error(), "Unable to describe task definition") {
-		return nil, nil, nil // the one code for what is not there
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return out.TaskDefinition, ecsTags(out.Tags), nil
 }
 
 // family is also the name of the container.
@@ -111,13 +83,14 @@ func (s *TaskDef) Plan() []deploy.Change {
 	change := deploy.Change{Op: deploy.Create, What: "task definition " + s.family(), Do: s.register}
 	if s.live != nil {
 		change.Op = deploy.Update
-		if change.Diff = s.diff(); change.Diff == nil {
+		if change.Diff, s.values = s.diff(), s.renewed(); change.Diff == nil && s.values == nil {
 			s.ARN.Set(*s.live.TaskDefinitionArn)
 			return s.retag()
 		}
 		if slices.ContainsFunc(change.Diff, func(f deploy.Field) bool { return f.Name == "image" }) {
 			change.Why = s.why()
 		}
+		change.Why = strings.Join(slices.DeleteFunc([]string{change.Why, newValues(s.values)}, func(why string) bool { return why == "" }), "; ")
 	}
 	s.ARN.Forget()
 	return []deploy.Change{change}
@@ -153,6 +126,9 @@ func (s *TaskDef) wantedTags() map[string]string {
 	if ref := s.Images.Given; ref != "" {
 		tags[aws.TagImage] = ref[:min(len(ref), 256)]
 	}
+	if versions, _ := s.versions(); len(versions) > 0 {
+		tags[aws.TagSecrets] = versions.String()
+	}
 	return tags
 }
 
@@ -174,7 +150,7 @@ func (s *TaskDef) diff() (diff []deploy.Field) {
 
 // register makes a revision. One that a run has made before it died is taken instead of a twin of it.
 func (s *TaskDef) register(ctx context.Context) error {
-	newest, tags, err := s.describe(ctx, s.family())
+	newest, tags, err := s.describeDefinition(ctx, s.family())
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ type Service struct {
 	Architecture string `yaml:"architecture" default:"X86_64" enum:"X86_64,ARM64"`
 	// The command, instead of the image's own; one list item an argument.
 	Command []string `yaml:"command"`
-	// A command that runs once, in a task of its own with the new image, before up or deploy brings the service to that image: a migration, ["./migrate", "up"]. With another exit code than 0 nothing is released. A release that was interrupted may run it again, so it has to bear that; rollback, restarts and other changes don't run it.
+	// A command that runs once, in a task of its own with the new image, before up or deploy brings the service to a new revision: a migration, ["./migrate", "up"]. With another exit code than 0 nothing is released. A release that was interrupted may run it again, so it has to bear that; rollback, restarts and other changes don't run it.
 	ReleaseCommand []string `yaml:"release_command"`
 	// Environment variables. They stand readable in the task definition: a secret is an aws_secretsmanager_secret.
 	Environment map[string]string `yaml:"environment" keys:"env"`

@@ -34,6 +34,8 @@ type Deployment struct {
 	Log         func(line string)
 	Speed       float64 // our own waits are divided by it
 
+	versions aws.SecretVersions // of the secrets that the live tasks read
+
 	next  *types.TaskDefinition // the revision that is being released, once it is registered
 	under *aws.Deployment       // under way when the command began; nil without one
 	image string                // that it brings
@@ -48,6 +50,9 @@ func (d *Deployment) Wanted() bool { return true }
 // Read finds the live service, and what is being deployed to it, if anything is.
 func (d *Deployment) Read(ctx context.Context) (err error) {
 	if err := d.Service.Read(ctx); err != nil {
+		return err
+	}
+	if d.versions, err = d.secretVersions(ctx); err != nil {
 		return err
 	}
 	if d.under, err = d.underWay(ctx); err != nil || d.under == nil {
@@ -87,7 +92,10 @@ func (d *Deployment) Plan() []deploy.Change {
 		return nil
 	}
 	change := deploy.Change{Op: deploy.Update, What: "service " + d.Service.Name, Do: d.release}
-	if change.Diff = deploy.Diff(deploy.FOut("image", d.Service.Image(), d.Image.Reference())); change.Diff != nil {
+	if change.Diff = deploy.Diff(deploy.FOut("image", d.Service.Image(), d.Image.Reference())); change.Diff != nil || d.renewed() != "" {
+		if change.Why = d.renewed(); change.Diff == nil {
+			change.What += ": new deployment"
+		}
 		return append(d.command(), change)
 	}
 	p := d.primary()
@@ -129,7 +137,10 @@ func (d *Deployment) prepare(ctx context.Context) (err error) {
 		}
 	}
 	if d.writesNotes() {
-		aws.SetTaskDefinitionTag(in, aws.TagImage, d.Image.Source())
+		if d.Image.Reference().Get() != d.Service.Image() { // else it is as it was given then
+			aws.SetTaskDefinitionTag(in, aws.TagImage, d.Image.Source())
+		}
+		aws.SetTaskDefinitionTag(in, aws.TagSecrets, d.versions.String())
 		aws.SetTaskDefinitionTag(in, aws.TagRelease, aws.ReleaseNote{Verb: "deploy", By: d.By, At: time.Now()}.String())
 		git := ""
 		if d.Git != nil {
