@@ -31,6 +31,7 @@ var floors = []struct {
 	{"internal/manifest", nil, false},
 	{"internal/ui", []string{"deploy"}, false},
 	{"internal/logs", []string{"aws"}, true},
+	{"internal/session", []string{"aws", "deploy", "internal/datachannel", "internal/logs", "internal/manifest", "internal/oneoff", "internal/release", "internal/schedule"}, true},
 	{"internal/release", []string{"aws", "deploy", "internal/manifest", "internal/schedule"}, true},
 	{"internal/sandbox", []string{"internal/datachannel", "internal/schedule"}, true},
 	{"internal/schedule", nil, false},

@@ -55,10 +55,19 @@ func hoist(app *cli.App, args []string) ([]string, error) {
 	for i, c := range path {
 		out = append(append(out, c.Name), flags[i+1]...)
 	}
-	if tail == nil && slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "-") }) {
-		out = append(out, "--") // else the library takes them for flags
+	if splits(path, words, tail) {
+		out = append(out, "--")
 	}
 	return slices.Concat(out, words, tail), nil
+}
+
+// splits says whether the words need a "--" before them, which the library takes away: words that look like flags, and
+// exec, which tells TASK from COMMAND by the "--" between them.
+func splits(path []*cli.Command, words, tail []string) bool {
+	if tail != nil {
+		return len(path) > 0 && path[len(path)-1].Name == "exec"
+	}
+	return slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "-") })
 }
 
 // isFlag tells a flag from a word; a negative number is a word.

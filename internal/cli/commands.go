@@ -7,7 +7,7 @@ func (p *process) commands() []*cli.Command {
 	return []*cli.Command{
 		p.plan(), p.up(), p.destroy(), p.outputs(),
 		p.build(), p.push(), p.deploy(), p.rollback(), p.history(), p.scale(), p.status(), p.logs(),
-		p.runCommand(), p.secrets(), p.images(),
+		p.runCommand(), p.exec(), p.secrets(), p.images(),
 		p.sandbox(), p.schema(), p.version(),
 	}
 }

@@ -13,7 +13,8 @@ import (
 
 // terminal runs a command in a terminal of its own, as a person would, and holds its exit code: "terminal CODE FILE
 // COMMAND...". Each line of the file is something to do: "see REGEXP" waits until it stands in what was printed since the
-// last line, "type TEXT" types it and presses enter, "press ctrl-c" does that.
+// last line, "type TEXT" types it and presses enter, "press ctrl-c" does that, "resize"
+// makes the window 30 by 100.
 func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: terminal CODE FILE COMMAND ARGS...")
@@ -47,8 +48,10 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 			_, err = master.WriteString(what + "\r")
 		case "press":
 			_, err = master.Write([]byte{3})
+		case "resize":
+			err = pty.Setsize(master, &pty.Winsize{Rows: 30, Cols: 100})
 		default:
-			ts.Fatalf("%s: %q is none of see, type, press", args[1], verb)
+			ts.Fatalf("%s: %q is none of see, type, press, resize", args[1], verb)
 		}
 		ts.Check(err)
 	}

@@ -32,6 +32,7 @@ type session struct {
 	app     *steps.App
 	named   bool          // the command line names the service: there is no manifest
 	poll    time.Duration // between two looks at what is awaited
+	cfg     awssdk.Config // of the clients
 	who     aws.Identity
 	ecr     *steps.ECR // of a deploy that looks for its image
 	notes   []string   // said before anything else
@@ -52,6 +53,7 @@ func (p *process) open(c *cli.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.cfg = cfg
 	s.app.AWS, s.app.Region = aws.Connect(observe(cfg)), cfg.Region
 	expect := map[string]time.Duration{}
 	for step, d := range usual {

@@ -51,6 +51,9 @@ func (p *shell) take(t datachannel.PayloadType, data []byte) error {
 			return pty.Setsize(p.terminal, &p.size)
 		}
 	case datachannel.Flag:
+		if p.kind == "Port" {
+			return p.in.Close() // no connection goes on
+		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.cancel != nil {

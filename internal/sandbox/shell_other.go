@@ -21,7 +21,11 @@ type shell struct {
 }
 
 func (p *shell) take(t datachannel.PayloadType, data []byte) error {
-	if t != datachannel.Output {
+	switch t {
+	case datachannel.Output:
+	case datachannel.Flag:
+		return p.in.Close() // no connection goes on
+	default:
 		return nil
 	}
 	_, err := p.in.Write(data)
