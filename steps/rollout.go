@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/fargatectl/fargatectl/deploy"
+	"github.com/fargatectl/fargatectl/internal/release"
 )
 
 // Rollout changes nothing: it is ready when the deployment that this run has started or joined has ended, and fails
@@ -48,6 +49,11 @@ func (s *Service) settled(ctx context.Context) (string, error) {
 		f.Cluster, f.Service, f.Created, f.Healthy = *s.live.ClusterArn, *s.live.ServiceName, *s.live.CreatedAt, s.Options.Wait == "healthy"
 	}
 	return s.watch.Look(ctx, s.AWS, f)
+}
+
+// Suspect is why the deployment that was awaited does not get on: see [release.Watch.Suspect].
+func (s *Rollout) Suspect(ctx context.Context, err error) *release.Failure {
+	return s.Service.watch.Suspect(ctx, s.AWS, s.Service.release, err)
 }
 
 // Halt stops the deployment that is awaited and rolls it back: see [aws.ECS.Halt].

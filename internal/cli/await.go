@@ -63,7 +63,7 @@ func (s *session) await(list []deploy.Step, apply func(context.Context) error) e
 	err := apply(s.c.Context)
 	end()
 	w.asked.Wait()
-	return s.stop(err)
+	return s.stop(s.suspect(list, err))
 }
 
 // event follows when the wait for a deployment begins and ends.

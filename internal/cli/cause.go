@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fargatectl/fargatectl/aws"
+	"github.com/fargatectl/fargatectl/deploy"
 	"github.com/fargatectl/fargatectl/internal/release"
 	"github.com/fargatectl/fargatectl/internal/ui"
 )
@@ -75,11 +77,11 @@ func (p *process) showCause(err error) {
 	for i := range log {
 		log[i] = strings.TrimRight(log[i], "\r\n")
 	}
-	serves := ""
+	serves := "the release before it"
 	if lost := (*aws.NotRestoredError)(nil); errors.As(err, &lost) {
 		serves = "nothing was restored: nothing may be serving"
-	} else {
-		serves = "the release before it"
+	} else if errors.Is(err, errTimeout) {
+		serves = "what served before; AWS goes on trying"
 	}
 	ui.Facts(p.terminal.Err,
 		ui.Fact{Name: "cause", Value: c.Code}, ui.Fact{Name: "evidence", Value: strings.Join(c.Evidence, "\n")}, ui.Fact{Name: "log", Value: strings.Join(log, "\n")},
@@ -104,6 +106,7 @@ func (s *session) save(err error) {
 	if f == nil || s.saved != "" {
 		return
 	}
+	f.Verdict.Hint = s.retyped(f.Verdict.Hint)
 	path := filepath.Join(s.failures(), time.Now().UTC().Format("20060102T150405Z")+"-"+f.Verdict.Code+".json")
 	if err := s.write(path, failureFile{time.Now().UTC(), f.Verdict, f.Evidence}); err != nil {
 		s.saved = "not saved: " + err.Error()
@@ -113,6 +116,36 @@ func (s *session) save(err error) {
 	if rel, err := filepath.Rel(s.workingDir(), path); err == nil && !strings.HasPrefix(rel, "..") {
 		s.saved = rel
 	}
+}
+
+// A suspected deployment is awaited, and may be failing.
+type suspected interface {
+	Suspect(ctx context.Context, err error) *release.Failure
+}
+
+// suspect is what a wait that ended too late was for: a deployment whose tasks fail and that nothing gives up says why.
+func (s *session) suspect(list []deploy.Step, err error) error {
+	if !errors.Is(err, errTimeout) {
+		return err
+	}
+	for _, st := range list {
+		if d, ok := st.(suspected); ok {
+			if f := d.Suspect(context.WithoutCancel(s.c.Context), err); f != nil {
+				f.Verdict.Hint += "; meanwhile AWS goes on trying: fargatectl rollback stops it"
+				return f
+			}
+		}
+	}
+	return err
+}
+
+// retyped is a hint whose commands of ours have the flags that this one was called with.
+func (s *session) retyped(hint string) string {
+	flags := strings.TrimSpace(strings.TrimPrefix(s.again(""), "fargatectl"))
+	if flags == "" {
+		return hint
+	}
+	return strings.ReplaceAll(hint, "fargatectl ", "fargatectl "+flags+" ")
 }
 
 func (s *session) workingDir() string {

@@ -277,6 +277,44 @@ func TestNotRestored(t *testing.T) {
 	})
 }
 
+// A deployment whose tasks fail and that nothing gives up is told from the rest that takes too long.
+func TestSuspected(t *testing.T) {
+	onBench(t, strings.ReplaceAll(failing, "BREAKER", "false"), func(t *testing.T, b *bench) {
+		if err := b.Arm("ExitAtStart", ""); err != nil {
+			t.Fatal(err)
+		}
+		code, out, said := b.fargatectl(t, "deploy", "--yes", "--force-new-deployment", "--timeout", "5m", "--output", "json")
+		if code != exitTimeout || !strings.Contains(out, `"code": "ExitAtStart"`) || !strings.Contains(said, "timed out after 5m0s: container app ended with exit code 1") ||
+			!strings.Contains(said, "rollback stops it") || !strings.Contains(said, "tasks failed)") {
+			t.Errorf("%d %s %s", code, out, said)
+		}
+		b.file(t, "ExitAtStart")
+		if code, _, said := b.fargatectl(t, "rollback", "--yes"); code != exitOK {
+			t.Error(code, said)
+		}
+		if code, out, _ := b.fargatectl(t, "deploy", "--yes", "--force-new-deployment", "--timeout", "10s", "--output", "json"); code != exitTimeout || !strings.Contains(out, `"code": "timed_out"`) {
+			t.Errorf("nothing has failed: %d %s", code, out)
+		}
+	})
+}
+
+// Of somebody else's service the evidence lies where the command was run, and its commands name the service.
+func TestForeignCause(t *testing.T) {
+	onBench(t, strings.ReplaceAll(failing, "BREAKER", "true"), func(t *testing.T, b *bench) {
+		if err := b.Arm("ExitAtStart", ""); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(filepath.Join(b.dir, "fargatectl.yaml")); err != nil {
+			t.Fatal(err)
+		}
+		code, _, said := b.fargatectl(t, "deploy", "--yes", "--force-new-deployment", "--cluster", "app-cluster", "--service", "app")
+		if code != exitRolledBack || !strings.Contains(said, "--cluster app-cluster --service app logs tail") {
+			t.Errorf("%d %s", code, said)
+		}
+		b.file(t, "ExitAtStart")
+	})
+}
+
 // What the containers log of secrets is neither shown nor kept.
 func TestSecretsInLogs(t *testing.T) {
 	onBench(t, strings.ReplaceAll(failing, "BREAKER", "true"), func(t *testing.T, b *bench) {

@@ -44,7 +44,9 @@ func (s *session) recall(st *release.Status) {
 	}
 	if v := s.remembered(st.Deployment.ARN); v != nil {
 		st.Cause = v
+		return
 	}
+	st.Cause.Hint = s.retyped(st.Cause.Hint)
 }
 
 // failed ends a status like the deployment that it shows: one that was rolled back is never a success.

@@ -103,7 +103,7 @@ func outOfMemory(e *Evidence, t TaskSeen) *finding {
 	if m := e.definition(c.Name).Memory; m > 0 {
 		has = fmt.Sprint(m)
 	}
-	f := found("give it more: raise "+e.setting("memory", "memory")+" ("+has+" MiB now), or have the program use less", "container %s used more memory than it has (%s MiB) and was killed%s", c.Name, has, coded(c))
+	f := found("give it more: raise "+e.setting("memory", "memory of the task definition")+" ("+has+" MiB now), or have the program use less", "container %s used more memory than it has (%s MiB) and was killed%s", c.Name, has, coded(c))
 	if heap != "" {
 		f.summary = fmt.Sprintf("container %s ran out of memory (the task has %s MiB)%s", c.Name, has, coded(c))
 		f.quote = []string{"log: " + heap}
@@ -127,7 +127,7 @@ func diskFull(e *Evidence, t TaskSeen) *finding {
 	if text == "" && line == "" {
 		return nil
 	}
-	f := found("give the task more disk: "+e.setting("ephemeral_storage", "ephemeralStorage")+" (21 to 200 GiB), or make the image or what it writes smaller", "the disk of the task is full (%d GiB)", max(e.Disk, 20))
+	f := found("give the task more disk: "+e.setting("ephemeral_storage", "ephemeralStorage of the task definition")+" (21 to 200 GiB), or make the image or what it writes smaller", "the disk of the task is full (%d GiB)", max(e.Disk, 20))
 	if line != "" {
 		f.quote = []string{"log: " + line}
 	}

@@ -146,9 +146,9 @@ func groupBlocks(e *Evidence, t TaskSeen) *finding {
 	if !t.balanced() || !c.Blocked || !timedOut.MatchString(said) && !refused.MatchString(said) {
 		return nil
 	}
-	hint := "allow it: fargatectl up does so for groups that it made"
+	hint := "allow it" + e.up("groups that it made")
 	if len(c.Tasks) > 0 && len(c.Balancer) > 0 {
-		hint += fmt.Sprintf("; else aws ec2 authorize-security-group-ingress --group-id %s --protocol tcp --port %d --source-group %s", c.Tasks[0], c.port(), c.Balancer[0])
+		hint += fmt.Sprintf("; or aws ec2 authorize-security-group-ingress --group-id %s --protocol tcp --port %d --source-group %s", c.Tasks[0], c.port(), c.Balancer[0])
 	}
 	return e.fails(t, found(hint, "the tasks' security group (%s) does not let the balancer (%s) in on port %d", strings.Join(c.Tasks, ", "), strings.Join(c.Balancer, ", "), c.port()))
 }
@@ -169,9 +169,9 @@ func portMismatch(e *Evidence, t TaskSeen) *finding {
 		return nil
 	}
 	c := e.check()
-	hint := "have the program listen on 0.0.0.0 and on the port in PORT, or set " + e.setting("container_port", "containerPort")
+	hint := "have the program listen on 0.0.0.0 and on the port in PORT, or set " + e.setting("container_port", "containerPort of the task definition")
 	if line, port := e.listening(t); port != 0 && port != c.port() {
-		f := found(fmt.Sprintf("set %s to %d, or have the program listen on PORT (%d)", e.setting("container_port", "containerPort"), port, c.port()),
+		f := found(fmt.Sprintf("set %s to %d, or have the program listen on PORT (%d)", e.setting("container_port", "containerPort of the task definition"), port, c.port()),
 			"nothing listens on port %d, which the balancer asks: the log says that container %s listens on %d", c.port(), e.Container, port)
 		f.quote = []string{"log: " + line}
 		return e.fails(t, f)
@@ -216,7 +216,7 @@ func slowStart(e *Evidence, t TaskSeen) *finding {
 	default:
 		return nil
 	}
-	f := found(fmt.Sprintf("raise %s (%d s now) above the time that it needs, or start faster", e.setting("health_check_grace_period", "healthCheckGracePeriodSeconds"), e.Grace),
+	f := found(fmt.Sprintf("raise %s (%d s now) above the time that it needs, or start faster", e.setting("health_check_grace_period", "healthCheckGracePeriodSeconds of the service"), e.Grace),
 		"container %s starts too slowly: %s, and the grace period is %ds", e.Container, needs, e.Grace)
 	f.quote = []string{"log: " + quote}
 	return e.fails(t, f)
@@ -247,7 +247,7 @@ func containerCheck(e *Evidence, t TaskSeen) *finding {
 		return nil
 	}
 	c := e.checked(t)
-	f := found("run it in the container to see what it says (docker run --entrypoint sh "+c.Image+"); give a slow start more "+e.setting("health_check.start_period", "healthCheck.startPeriod"),
+	f := found("run it in the container to see what it says (docker run --entrypoint sh "+c.Image+"); give a slow start more "+e.setting("health_check.start_period", "healthCheck.startPeriod of the task definition"),
 		"the health check inside container %s fails: %s", c.Name, cmp.Or(command(c), "of its task definition"))
 	return f
 }
@@ -273,7 +273,7 @@ func toolMissing(e *Evidence, t TaskSeen) *finding {
 	if line == "" && text == "" {
 		return nil
 	}
-	f := found("install "+tool+" in the image, or check with what is there; the balancer's own health check needs no tool: leave "+e.setting("health_check", "healthCheck")+" out",
+	f := found("install "+tool+" in the image, or check with what is there; the balancer's own health check needs no tool: leave "+e.setting("health_check", "healthCheck of the task definition")+" out",
 		"the health check of container %s runs %s, which is not in the image %s", c.Name, tool, c.Image)
 	if line != "" {
 		f.quote = []string{"log: " + line}

@@ -58,7 +58,7 @@ func roleNotAssumable(e *Evidence, t TaskSeen) *finding {
 		return nil
 	}
 	role := e.role(text)
-	return found("have its trust policy allow sts:AssumeRole to ecs-tasks.amazonaws.com: fargatectl up does so for a role that it made", "ECS can't assume the role %s", role).quoting("event: " + text)
+	return found("have its trust policy allow sts:AssumeRole to ecs-tasks.amazonaws.com"+e.up("a role that it made"), "ECS can't assume the role %s", role).quoting("event: " + text)
 }
 
 // quoting adds a sentence of AWS's, unless it is about a task: that is quoted with it.
@@ -116,7 +116,7 @@ func noCapacity(e *Evidence, t TaskSeen) *finding {
 		return nil
 	}
 	what := "Fargate"
-	hint := "deploy again later, use more zones (azs of aws_vpc), or let FARGATE_SPOT help (capacity_providers)"
+	hint := "deploy again later, use subnets in more zones, or let FARGATE_SPOT help (" + e.setting("capacity_providers", "capacity provider strategy of the service") + ")"
 	if e.spot(t) {
 		what, hint = "Fargate Spot", "give FARGATE a weight in capacity_providers, or deploy again later"
 	}

@@ -138,7 +138,7 @@ func registryDenied(e *Evidence, t TaskSeen) *finding {
 		return found("wait and deploy again, or copy the image to ECR, which does not count pulls", "the registry allows no more pulls of %s for now", image)
 	}
 	if what := actionName.FindString(text); what != "" {
-		return found("allow "+what+" to that role: fargatectl up does so for a role that it made; see the repository's policy, too", "the execution role %s may not %s, so %s can't be pulled", e.role(text), what, image)
+		return found("allow "+what+" to that role"+e.up("a role that it made")+"; see the repository's policy, too", "the execution role %s may not %s, so %s can't be pulled", e.role(text), what, image)
 	}
 	return found("allow ecr:GetAuthorizationToken, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer to the execution role, or give the registry's credentials", "the registry refuses the pull of %s to the execution role %s", image, e.role(text))
 }
@@ -182,89 +182,7 @@ func platformMismatch(e *Evidence, t TaskSeen) *finding {
 // build is how an image fits the task's processor.
 func (e *Evidence) build() string {
 	target := map[string]string{"ARM64": "linux/arm64"}[e.Architecture]
-	return "build it for the task's processor: docker build --platform " + cmp.Or(target, "linux/amd64") + "; or set the processor that it is built for: " + e.setting("architecture", "runtimePlatform")
-}
-
-func secretKeyMissing(e *Evidence, t TaskSeen) *finding {
-	text := e.told(t, regexp.MustCompile(`did not contain json key|invalid character .* looking for beginning of value|cannot unmarshal .* into Go`))
-	if text == "" {
-		return nil
-	}
-	key := "that is asked for"
-	if m := jsonKey.FindStringSubmatch(text); m != nil {
-		key = m[1]
-	}
-	return found("write the key into its value: fargatectl secrets set NAME --from-file FILE, or change the key in secrets", "%s has no JSON key %s", e.secret(text, ":"+key), key)
-}
-
-// secret says which secret a text is about, with the variables that get it. Has is what else its source contains.
-func (e *Evidence) secret(text, has string) string {
-	name := ""
-	if m := secretARN.FindStringSubmatch(text); m != nil {
-		name = m[1]
-	} else if m := parameter.FindStringSubmatch(text); m != nil {
-		name = m[1]
-	}
-	for _, c := range e.Containers {
-		for variable, from := range c.Secrets {
-			if name != "" && strings.Contains(from, name) || name == "" && has != "" && strings.Contains(from, has) {
-				if m := secretARN.FindStringSubmatch(from); m != nil {
-					name = cmp.Or(name, m[1])
-				}
-				return "the secret " + withoutSuffix(cmp.Or(name, from)) + " (variable " + variable + ")"
-			}
-		}
-	}
-	if name == "" {
-		return "a secret of the task definition"
-	}
-	return "the secret " + withoutSuffix(name)
-}
-
-// withoutSuffix takes the six letters off that Secrets Manager puts behind a secret's name in its ARN.
-func withoutSuffix(name string) string {
-	return regexp.MustCompile(`-\w{6}$`).ReplaceAllString(name, "")
-}
-
-func secretDenied(e *Evidence, t TaskSeen) *finding {
-	text := e.told(t, ofSecrets)
-	if text == "" || !refusal.MatchString(text) {
-		return nil
-	}
-	what := cmp.Or(actionName.FindString(text), "secretsmanager:GetSecretValue")
-	hint := "allow " + what + " to that role: fargatectl up does so for the secrets of the manifest"
-	if e.Foreign || strings.HasPrefix(what, "kms:") {
-		hint = "allow " + what + " to that role; a key of your own needs it in the key's policy, too"
-	}
-	return found(hint, "the execution role %s may not %s, so %s can't be read", e.role(text), what, e.secret(text, ""))
-}
-
-func secretMissing(e *Evidence, t TaskSeen) *finding {
-	text := e.told(t, ofSecrets)
-	if text == "" || !regexp.MustCompile(`(?i)ResourceNotFound|can't find|cannot find|not found|does not exist|ParameterNotFound|invalid (ssm )?parameters|marked for deletion|marked deleted`).MatchString(text) || noRoute.MatchString(text) {
-		return nil
-	}
-	which := e.secret(text, "")
-	hint := "give it a value: fargatectl secrets set NAME --from-file FILE, then fargatectl deploy"
-	switch {
-	case strings.Contains(text, "AWSCURRENT"), strings.Contains(text, "staging label"):
-		return found(hint, "%s has no value yet", which)
-	case strings.Contains(text, "marked"):
-		return found("restore it: aws secretsmanager restore-secret --secret-id NAME", "%s is marked for deletion", which)
-	}
-	return found(hint, "%s does not exist", which)
-}
-
-func noRouteToSecrets(e *Evidence, t TaskSeen) *finding {
-	text := e.told(t, ofSecrets)
-	if text == "" || !noRoute.MatchString(text) {
-		return nil
-	}
-	service, endpoint := "Secrets Manager", "secretsmanager"
-	if regexp.MustCompile(`(?i)from ssm|ssm\.|Systems Manager|Parameter Store`).MatchString(text) {
-		service, endpoint = "Systems Manager", "ssm"
-	}
-	return found(e.wayOut(endpoint), "the tasks can't reach %s for %s: their network has no way to it", service, e.secret(text, ""))
+	return "build it for the task's processor: docker build --platform " + cmp.Or(target, "linux/amd64") + "; or set the processor that it is built for: " + e.setting("architecture", "runtimePlatform of the task definition")
 }
 
 func logsDenied(e *Evidence, t TaskSeen) *finding {
@@ -273,7 +191,7 @@ func logsDenied(e *Evidence, t TaskSeen) *finding {
 		return nil
 	}
 	what := cmp.Or(actionName.FindString(text), "logs:CreateLogStream")
-	return found("allow "+what+" to that role: fargatectl up does so for a role that it made", "the execution role %s may not %s, so the container can't log to %s", e.role(text), what, e.group(text))
+	return found("allow "+what+" to that role"+e.up("a role that it made"), "the execution role %s may not %s, so the container can't log to %s", e.role(text), what, e.group(text))
 }
 
 func logGroupMissing(e *Evidence, t TaskSeen) *finding {
@@ -283,7 +201,11 @@ func logGroupMissing(e *Evidence, t TaskSeen) *finding {
 	}
 	group := e.group(text)
 	if strings.Contains(text, "does not exist") || strings.Contains(text, "ResourceNotFound") {
-		return found("make it: fargatectl up, or aws logs create-log-group --log-group-name "+group, "the log group %s does not exist", group)
+		hint := "make it: aws logs create-log-group --log-group-name " + group
+		if !e.Foreign {
+			hint = "make it: fargatectl up"
+		}
+		return found(hint, "the log group %s does not exist", group)
 	}
 	if noRoute.MatchString(text) { // AWS says both: it can't find the group, and the network is to be checked
 		return found("see that it is there (aws logs describe-log-groups --log-group-name-prefix "+group+"), and "+e.wayOut("logs"), "the tasks can't find the log group %s", group)
@@ -335,7 +257,7 @@ func commandNotFound(e *Evidence, t TaskSeen) *finding {
 	if m := programName.FindStringSubmatch(text); m != nil {
 		what = cmp.Or(m[1], m[2])
 	}
-	hint := "correct the ENTRYPOINT or CMD of the Dockerfile, or " + e.setting("command", "command")
+	hint := "correct the ENTRYPOINT or CMD of the Dockerfile, or " + e.setting("command", "command of the task definition")
 	if strings.Contains(strings.ToLower(text), "permission denied") || val(c.ExitCode) == 126 {
 		return found("make it executable in the Dockerfile (COPY --chmod=755, RUN chmod +x)", "the container can't run %s of the image %s: permission denied", what, e.Image)
 	}

@@ -35,6 +35,9 @@ func TestEveryCause(t *testing.T) {
 				if v.Code != fault.Code || v.Summary == "" || v.Hint == "" || len(v.Evidence) == 0 || !strings.HasSuffix(err.Error(), v.Summary) {
 					t.Errorf("%s: %s\nhint: %s\nevidence: %q\nunread %q\nlogs %v", v.Code, v.Summary, v.Hint, v.Evidence, f.Evidence.Unread, f.Evidence.Logs)
 				}
+				if strings.HasPrefix(fault.Code, "HealthCheck") && fault.Code != "HealthCheckToolMissing" && len(f.Evidence.Targets) == 0 { // they are gone by now
+					t.Errorf("no target was seen: %+v", f.Evidence)
+				}
 				if len(harm) > 0 && fault.Code != "SecurityGroupBlocks" { // a group that both releases share is shut
 					t.Errorf("%q", harm)
 				}
@@ -60,4 +63,45 @@ func TestEveryCause(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What can't be read is said, and the cause is found from what can: quickly, also when a read hangs.
+func TestCauseUnread(t *testing.T) {
+	inWorld(t, checked, func(t *testing.T, w *world) {
+		if err := w.Arm("ExitAtStart", ""); err != nil {
+			t.Fatal(err)
+		}
+		w.Inject(sandbox.Fault{Service: "logs", Op: "GetLogEvents", Code: "AccessDeniedException", Message: "User: me is not authorized to perform: logs:GetLogEvents on resource: *"})
+		w.Inject(sandbox.Fault{Service: "elasticloadbalancing", Op: "DescribeTargetGroups", Hang: true})
+		w.Inject(sandbox.Fault{Service: "elasticloadbalancing", Op: "DescribeTargetHealth", Code: "InternalFailure"})
+		_, err := w.deploy(t.Context(), other)
+		var f *release.Failure
+		if !errors.As(err, &f) || f.Verdict.Code != "ExitAtStart" {
+			t.Fatal(err)
+		}
+		unread := strings.Join(f.Evidence.Unread, "\n")
+		if !strings.Contains(unread, "logs:GetLogEvents") || !strings.Contains(unread, "DescribeTargetHealth") {
+			t.Errorf("%q", f.Evidence.Unread)
+		}
+		if took := time.Since(*f.Evidence.Deployment.FinishedAt); took > 15*time.Second {
+			t.Errorf("the verdict took %s", took)
+		}
+	})
+}
+
+// A rollback that fails has a cause, too.
+func TestRollbackFails(t *testing.T) {
+	inWorld(t, "", func(t *testing.T, w *world) {
+		if _, err := w.deploy(t.Context(), other); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Arm("OutOfMemory", ""); err != nil {
+			t.Fatal(err)
+		}
+		_, err := w.rollback(t.Context())
+		var f *release.Failure
+		if !errors.As(err, &f) || !as[*aws.RolledBackError](err) || f.Verdict.Code != "OutOfMemory" || w.runs() != "app:2" {
+			t.Error(err, w.runs())
+		}
+	})
 }

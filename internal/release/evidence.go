@@ -186,9 +186,17 @@ func (e *Evidence) Log(v Verdict) []LogLine {
 // setting is where something is set: a key of the manifest, or of a service that has none the name that AWS has for it.
 func (e *Evidence) setting(key, aws string) string {
 	if e.Foreign {
-		return aws + " of the task definition"
+		return aws
 	}
 	return key + " in the manifest"
+}
+
+// up is that fargatectl up does what a hint asks for, nothing for a service that has no manifest.
+func (e *Evidence) up(does string) string {
+	if e.Foreign {
+		return ""
+	}
+	return ": fargatectl up does so for " + does
 }
 
 // text is all that AWS says of why a task stopped.

@@ -103,17 +103,17 @@ func (w *Watch) tasksOf(ctx context.Context, c *aws.Calls, cluster, service stri
 
 // unread notes what could not be read, once.
 func (w *Watch) unread(err error) {
-	all := []error{err}
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		all = many.Unwrap()
+		for _, err := range many.Unwrap() {
+			w.unread(err)
+		}
+		return
 	}
-	for _, err := range all {
-		if err == nil {
-			continue
-		}
-		if text := w.evidence.words.text(aws.Brief(err)); !slices.Contains(w.evidence.Unread, text) {
-			w.evidence.Unread = append(w.evidence.Unread, text)
-		}
+	if err == nil {
+		return
+	}
+	if text := w.evidence.words.text(aws.Brief(err)); !slices.Contains(w.evidence.Unread, text) {
+		w.evidence.Unread = append(w.evidence.Unread, text)
 	}
 }
 
@@ -141,7 +141,7 @@ func (w *Watch) health(ctx context.Context, c *aws.Calls) {
 }
 
 // checks reads how the targets are checked, and whether the tasks let their balancer in.
-func (w *Watch) checks(ctx context.Context, c *aws.Calls) {
+func (w *Watch) checks(ctx context.Context, c *aws.Calls) error {
 	var arns []string
 	for _, lb := range w.groups {
 		if arn := val(lb.TargetGroupArn); arn != "" {
@@ -149,17 +149,17 @@ func (w *Watch) checks(ctx context.Context, c *aws.Calls) {
 		}
 	}
 	if len(arns) == 0 {
-		return
+		return nil
 	}
 	out, err := c.ELB.DescribeTargetGroups(ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: arns})
-	if w.unread(err); err != nil {
-		return
+	if err != nil {
+		return err
 	}
 	w.evidence.Checks = nil
 	for _, g := range out.TargetGroups {
 		w.evidence.Checks = append(w.evidence.Checks, w.check(g))
 	}
-	w.doors(ctx, c)
+	return w.doors(ctx, c)
 }
 
 func (w *Watch) check(g elbtypes.TargetGroup) CheckSeen {
@@ -180,7 +180,7 @@ func (w *Watch) check(g elbtypes.TargetGroup) CheckSeen {
 }
 
 // doors reads the security groups of the tasks and of their balancers.
-func (w *Watch) doors(ctx context.Context, c *aws.Calls) {
+func (w *Watch) doors(ctx context.Context, c *aws.Calls) error {
 	for i := range w.evidence.Checks {
 		k := &w.evidence.Checks[i]
 		if w.network == nil || len(w.network.SecurityGroups) == 0 || len(k.balancers) == 0 {
@@ -198,8 +198,8 @@ func (w *Watch) doors(ctx context.Context, c *aws.Calls) {
 				groups, err = c.EC2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: w.network.SecurityGroups})
 				return err
 			})
-		if w.unread(err); err != nil {
-			continue
+		if err != nil {
+			return err
 		}
 		k.Tasks = w.network.SecurityGroups
 		for _, lb := range balancers.LoadBalancers {
@@ -209,6 +209,7 @@ func (w *Watch) doors(ctx context.Context, c *aws.Calls) {
 			return slices.ContainsFunc(g.IpPermissions, func(p ec2types.IpPermission) bool { return admits(p, k.port(), k.Balancer) })
 		})
 	}
+	return nil
 }
 
 // admits says whether a rule may let the balancer's groups in on a port. One about addresses is taken to: what matters
@@ -224,7 +225,7 @@ func admits(p ec2types.IpPermission, port int32, balancer []string) bool {
 
 // logs reads the end of what the containers of the tasks that failed have logged: of the newest of each kind, of three
 // kinds at most. A container that never started has no stream.
-func (w *Watch) logs(ctx context.Context, c *aws.Calls) {
+func (w *Watch) logs(ctx context.Context, c *aws.Calls) error {
 	e := &w.evidence
 	e.Logs = nil
 	slices.SortStableFunc(e.Tasks, func(a, b TaskSeen) int { return val(b.CreatedAt).Compare(val(a.CreatedAt)) })
@@ -248,13 +249,14 @@ func (w *Watch) logs(ctx context.Context, c *aws.Calls) {
 			})
 		}
 	}
-	w.unread(together(reads...))
+	err := together(reads...)
 	for _, l := range all {
 		if len(l.Lines) > 0 {
 			l.Lines = e.words.logged(l.Lines)
 			e.Logs = append(e.Logs, l)
 		}
 	}
+	return err
 }
 
 // tail is the end of a stream.

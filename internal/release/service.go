@@ -179,6 +179,11 @@ func (s *Service) settled(ctx context.Context, wait string) (string, error) {
 	return s.watch.Look(ctx, s.Calls, s.follow)
 }
 
+// Suspect is why the deployment that this command has started or joined does not get on: see [Watch.Suspect].
+func (s *Service) Suspect(ctx context.Context, err error) *Failure {
+	return s.watch.Suspect(ctx, s.Calls, s.follow, err)
+}
+
 // Halt stops the deployment that this command has started or joined and rolls it back: see [aws.ECS.Halt].
 func (s *Service) Halt(ctx context.Context) error { return s.Calls.ECS.Halt(ctx, s.follow) }
 

@@ -2,10 +2,13 @@ package release
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/fargatectl/fargatectl/aws"
 )
 
 // A Verdict is the one cause of a deployment that failed.
@@ -18,7 +21,8 @@ type Verdict struct {
 	task, container string // that it is about, "" for none
 }
 
-// A Failure is a deployment that failed, with its cause. It wraps a RolledBackError or a NotRestoredError of package aws.
+// A Failure is a deployment that failed, with its cause. It wraps a RolledBackError or a NotRestoredError of package aws,
+// or why nobody waited any longer.
 type Failure struct {
 	Err      error
 	Verdict  Verdict
@@ -26,7 +30,11 @@ type Failure struct {
 }
 
 func (f *Failure) Error() string {
-	outcome, _, _ := strings.Cut(f.Err.Error(), ":")
+	outcome := f.Err.Error()
+	rolledBack, lost := (*aws.RolledBackError)(nil), (*aws.NotRestoredError)(nil)
+	if errors.As(f.Err, &rolledBack) || errors.As(f.Err, &lost) { // behind the colon is what is said better here
+		outcome, _, _ = strings.Cut(outcome, ":")
+	}
 	return outcome + ": " + f.Verdict.Summary
 }
 
@@ -155,9 +163,12 @@ func (e *Evidence) unknown() Verdict {
 func (e *Evidence) verdict(code string, f *finding, t TaskSeen) Verdict {
 	v := Verdict{Code: code, Summary: f.summary, Hint: f.hint, Evidence: []string{}, task: t.ID, container: e.culprit(t).Name}
 	if d := e.Deployment; d.Reason != "" || d.Failed > 0 {
-		text := cmp.Or(d.Reason, "tasks failed")
-		if d.Failed > 0 && d.Threshold > 0 {
+		text := cmp.Or(d.Reason, "not given up")
+		switch {
+		case d.Failed > 0 && d.Threshold > 0:
 			text += fmt.Sprintf(" (%d tasks failed, at %d it is given up)", d.Failed, d.Threshold)
+		case d.Failed > 0:
+			text += fmt.Sprintf(" (%d tasks failed)", d.Failed)
 		}
 		v.Evidence = append(v.Evidence, "deployment: "+text)
 	}

@@ -189,7 +189,7 @@ func TestJudge(t *testing.T) {
 		{"LogGroupMissing", seen(failedToStart("CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.")), "/ecs/app", ""},
 		{"LogsDenied", seen(failedToStart("ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: " + denied("logs:CreateLogStream", "arn:aws:logs:us-east-1:123456789012:log-group:/ecs/app:log-stream:ecs/app/1") + " : exit status 1")), "app-execution may not logs:CreateLogStream", "allow logs:CreateLogStream"},
 		{"RoleNotAssumable", seen(stop{}, "(service app) failed to launch a task with (error ECS was unable to assume the role 'arn:aws:iam::123456789012:role/app-task' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.)."), "can't assume the role app-task", "ecs-tasks.amazonaws.com"},
-		{"NoCapacity", seen(stop{}, "(service app) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."), "no Fargate capacity at this time", "azs"},
+		{"NoCapacity", seen(stop{}, "(service app) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."), "no Fargate capacity at this time", "more zones"},
 		{"NoCapacity", seen(stop{code: "TaskFailedToStart", reason: "Capacity is unavailable at this time. Please try again later or in a different availability zone", exit: -1, spot: true}), "Fargate Spot capacity", "weight"},
 		{"VCPULimit", seen(stop{}, "(service app) was unable to place a task. Reason: You’ve reached the limit on the number of vCPUs you can run concurrently."), "as its quota allows", "L-3032A538"},
 		{"VCPULimit", seen(stop{}, "(service app) was unable to place a task. Reason: You've reached the limit on the number of tasks you can run concurrently."), "", "service-quotas"},
@@ -218,6 +218,13 @@ func TestJudge(t *testing.T) {
 			t.Errorf("%s: evidence %q", c.code, got.Evidence)
 		}
 		covered[c.code] = true
+		c.e.Foreign = true // of a service that has no manifest nothing is said that is about one
+		foreign := Judge(c.e)
+		for _, ours := range []string{"manifest", "aws_", "fargatectl up", "secrets set", "nat:"} {
+			if foreign.Code != c.code || strings.Contains(foreign.Hint, ours) {
+				t.Errorf("%s of somebody else's service: %s", foreign.Code, foreign.Hint)
+			}
+		}
 	}
 	for _, c := range All() {
 		if !covered[c.Code] {
@@ -262,17 +269,5 @@ func TestVotes(t *testing.T) {
 	e.Tasks = append(e.Tasks, TaskSeen{ID: "x", StopCode: "ServiceSchedulerInitiated", StoppedReason: "Scaling activity initiated by (deployment ecs-svc/1)"})
 	if got := e.failed(); len(got) != 2 {
 		t.Errorf("what is scaled in has not failed: %+v", got)
-	}
-}
-
-// What is said of a service that has no manifest names AWS's own settings.
-func TestJudgeForeign(t *testing.T) {
-	t.Parallel()
-	for _, s := range []stop{exited(137, time.Second), failedToStart("CannotPullContainerError: dial tcp 1.2.3.4:443: i/o timeout"), unhealthyFor(time.Minute), exited(1, time.Second, "no space left on device")} {
-		e := seen(s, unhealthyEvent("Health checks failed with these codes: [404]"))
-		e.Foreign = true
-		if got := Judge(e); strings.Contains(got.Hint, "manifest") || strings.Contains(got.Hint, "aws_") || got.Code == Unknown {
-			t.Errorf("%s: %s", got.Code, got.Hint)
-		}
 	}
 }

@@ -64,13 +64,22 @@ func (w *Watch) Judge(ctx context.Context, c *aws.Calls, cluster, service string
 	return &Failure{Err: err, Verdict: Judge(e), Evidence: e}
 }
 
+// Suspect is why a deployment that was waited for in vain does not get on; nil when none of its tasks has failed. Err is
+// how the wait ended.
+func (w *Watch) Suspect(ctx context.Context, c *aws.Calls, f *aws.Follow, err error) *Failure {
+	if f == nil || f.Last == nil || f.Last.Failed == 0 {
+		return nil
+	}
+	e := w.Gather(ctx, c, f.Cluster, f.Service, f.Last)
+	return &Failure{Err: err, Verdict: Judge(e), Evidence: e}
+}
+
 // Gather is all that was seen, and is still to be seen, of a deployment that fails or has failed.
 func (w *Watch) Gather(ctx context.Context, c *aws.Calls, cluster, service string, d *aws.Deployment) *Evidence {
 	ctx, cancel := context.WithTimeout(ctx, gathering)
 	defer cancel()
 	w.collect(ctx, c, cluster, service, d)
-	w.checks(ctx, c)
-	w.logs(ctx, c)
+	w.unread(together(func() error { return w.checks(ctx, c) }, func() error { return w.logs(ctx, c) }))
 	e := &w.evidence
 	e.Foreign = w.Foreign
 	slices.SortStableFunc(e.Tasks, func(a, b TaskSeen) int {
