@@ -194,6 +194,44 @@ func diffLifecycle(live string, keep int32) []deploy.Field {
 	return deploy.Diff(deploy.F("lifecycle policy", live, lifecyclePolicy(keep)))
 }
 
+// Check refuses to encrypt a repository with something else than it is: AWS can't.
+func (s *ECR) Check() error {
+	want := s.Manifest.Repository
+	if s.live == nil || s.live.EncryptionConfiguration == nil { // older endpoints say nothing
+		return nil
+	}
+	live := s.live.EncryptionConfiguration
+	is, wants := string(live.EncryptionType), want.EncryptionType
+	if is == wants && sameKey(want.KMSKey, val(live.KmsKey)) {
+		return nil
+	}
+	back := "`encryption_type: " + is + "`"
+	if is == wants {
+		is, wants, back = val(live.KmsKey), want.KMSKey, "`kms_key: "+val(live.KmsKey)+"`"
+	}
+	return fmt.Errorf("repository %s is encrypted with %s, and AWS can't change that to %s: write %s, take another project_name, or destroy first",
+		*s.live.RepositoryName, is, wants, back)
+}
+
+// sameKey says whether a key of the manifest is the one that a repository shows, by its ARN. What an alias stands for, KMS
+// alone knows, and it may have moved; without a key in the manifest any is right.
+func sameKey(want, arn string) bool {
+	return want == "" || want == arn || strings.HasSuffix(arn, ":key/"+want) || strings.HasPrefix(want, "alias/") || strings.Contains(want, ":alias/")
+}
+
+// encryption is what a new repository is encrypted with; nil is S3's own way.
+func (s *ECR) encryption() *types.EncryptionConfiguration {
+	want := s.Manifest.Repository
+	if want.EncryptionType == string(types.EncryptionTypeAes256) {
+		return nil
+	}
+	e := &types.EncryptionConfiguration{EncryptionType: types.EncryptionType(want.EncryptionType)}
+	if want.KMSKey != "" {
+		e.KmsKey = &want.KMSKey
+	}
+	return e
+}
+
 // Plan makes the repository, or brings it to what the manifest says. What it is encrypted with stays as it is: AWS can't
 // change it.
 func (s *ECR) Plan() (plan []deploy.Change) {
@@ -236,6 +274,7 @@ func (s *ECR) create(ctx context.Context) error {
 	out, err := s.AWS.ECR.CreateRepository(ctx, &ecr.CreateRepositoryInput{
 		RepositoryName: &want.Name, ImageTagMutability: types.ImageTagMutability(want.ImageTagMutability),
 		ImageScanningConfiguration: &types.ImageScanningConfiguration{ScanOnPush: want.ScanOnPush},
+		EncryptionConfiguration:    s.encryption(),
 		Tags:                       aws.Convert(s.tags("ecr"), ecrTag),
 	})
 	switch {
@@ -304,6 +343,7 @@ func count(n int, thing string) string {
 }
 
 var (
-	_ deploy.Step  = (*ECR)(nil)
-	_ deploy.Noter = (*ECR)(nil)
+	_ deploy.Step    = (*ECR)(nil)
+	_ deploy.Checker = (*ECR)(nil)
+	_ deploy.Noter   = (*ECR)(nil)
 )

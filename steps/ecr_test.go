@@ -163,3 +163,37 @@ func TestECRFails(t *testing.T) {
 		}
 	}
 }
+
+// What a repository is encrypted with is settled when it is made.
+func TestECREncryption(t *testing.T) {
+	t.Parallel()
+	const key = "1234abcd-12ab-34cd-56ef-1234567890ab"
+	arn := "arn:aws:kms:us-east-1:123456789012:key/" + key
+	inWorld(t, func(t *testing.T, w *world) {
+		w.pick = onlyECR
+		w.settled("project_name: plain")
+		w.settled(repositoryWith("encryption_type: KMS, kms_key: " + key))
+		w.settled(repositoryWith("encryption_type: KMS, kms_key: " + arn))
+		w.settled(repositoryWith("encryption_type: KMS, kms_key: alias/mine"))
+		w.settled(repositoryWith("encryption_type: KMS"))
+		out, err := ecr.NewFromConfig(w.Config("us-east-1")).DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{RepositoryNames: []string{"app"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := out.Repositories[0].EncryptionConfiguration; e.EncryptionType != "KMS" || *e.KmsKey != arn {
+			t.Errorf("%s, %s", e.EncryptionType, *e.KmsKey)
+		}
+		for manifest, want := range map[string]string{
+			"project_name: app": "repository app is encrypted with KMS, and AWS can't change that to AES256: write `encryption_type: KMS`, ",
+			strings.Replace(repositoryWith("encryption_type: KMS"), "project_name: app", "project_name: plain", 1):      "repository plain is encrypted with AES256, and AWS can't change that to KMS: write `encryption_type: AES256`, ",
+			repositoryWith("encryption_type: KMS, kms_key: 'arn:aws:kms:us-east-1:123456789012:key/" + key[:35] + "0'"): "repository app is encrypted with " + arn + ", and AWS can't change that to arn:aws:kms:us-east-1:123456789012:key/" + key[:35] + "0: write `kms_key: " + arn + "`, ",
+		} {
+			if r := w.up(manifest); r.err == nil || !strings.Contains(r.err.Error(), want) || len(r.changing()) > 0 {
+				t.Errorf("%v, %v\nwant %s", r.err, r.changing(), want)
+			}
+		}
+		if r := w.destroy("project_name: app"); r.err != nil { // a wish that can't be fulfilled is no obstacle
+			t.Error(r.err)
+		}
+	})
+}

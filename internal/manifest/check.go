@@ -52,6 +52,7 @@ func (r *reading) check() {
 	r.checkDeployment()
 	r.checkProviders()
 	r.checkBuild()
+	r.checkRepository()
 	r.checkEnvironment()
 	r.checkVPC()
 	r.checkReach()

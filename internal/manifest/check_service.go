@@ -133,6 +133,13 @@ func (r *reading) checkBuild() {
 	}
 }
 
+// checkRepository holds a key against what it would be for.
+func (r *reading) checkRepository() {
+	if repo := r.m.Repository; repo.KMSKey != "" && repo.EncryptionType == "AES256" && r.sound(wordECR, "kms_key") {
+		r.bad(conf(wordECR, "kms_key"), "add `encryption_type: KMS`, or take kms_key out", "kms_key is the key of encryption_type KMS, and encryption_type is AES256")
+	}
+}
+
 // checkEnvironment keeps secrets out of the task definition and PORT the container's own.
 func (r *reading) checkEnvironment() {
 	s := &r.m.Service

@@ -61,6 +61,7 @@ var formats = map[string]format{
 	"vpc":       {what: "the id of a VPC: vpc-…", pattern: re(`^vpc-([0-9a-f]{8}|[0-9a-f]{17})$`)},
 	"subnet":    {what: "the id of a subnet: subnet-…", pattern: re(`^subnet-([0-9a-f]{8}|[0-9a-f]{17})$`)},
 
+	"kms_key":   {what: "a key of KMS: its ARN, its id or alias/NAME", pattern: re(`^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[A-Za-z0-9/_-]+|alias/[A-Za-z0-9/_-]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$`)},
 	"policy":    {what: "the ARN of a managed policy: arn:aws:iam::ACCOUNT:policy/NAME", pattern: re(`^arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/[A-Za-z0-9+=,.@_/-]+$`)},
 	"role_path": {what: "a path that begins and ends with /", pattern: re(`^/([A-Za-z0-9+=,.@_-]+/)*$`), refuse: func(s string) bool { return len(s) > 512 }},
 }

@@ -56,7 +56,7 @@ func TestDefaults(t *testing.T) {
 			Name: "my-ecs-api-vpc", CIDR: "10.0.0.0/16", NAT: "single",
 			PublicSubnets: []string{"10.0.101.0/24", "10.0.102.0/24"}, PrivateSubnets: []string{"10.0.1.0/24", "10.0.2.0/24"},
 		},
-		Repository: Repository{Name: "my-ecs-api", ImageTagMutability: "MUTABLE", ScanOnPush: true, Keep: 30},
+		Repository: Repository{Name: "my-ecs-api", ImageTagMutability: "MUTABLE", ScanOnPush: true, EncryptionType: "AES256", Keep: 30},
 		Role:       Role{Path: "/"},
 		LogGroup:   LogGroup{Name: "/ecs/my-ecs-api", RetentionInDays: 14},
 	}

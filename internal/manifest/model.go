@@ -272,6 +272,10 @@ type Repository struct {
 	ImageTagMutability string `yaml:"image_tag_mutability" default:"MUTABLE" enum:"MUTABLE,IMMUTABLE"`
 	// Looks for known vulnerabilities in every image that is pushed.
 	ScanOnPush bool `yaml:"scan_on_push" default:"true"`
+	// What encrypts the images; AWS can't change it later. AES256 is Amazon S3's own, KMS a key of KMS, KMS_DSSE encrypts twice.
+	EncryptionType string `yaml:"encryption_type" default:"AES256" enum:"AES256,KMS,KMS_DSSE"`
+	// The key of encryption_type KMS or KMS_DSSE: an ARN, an id or alias/NAME. Without it AWS's own key for ECR.
+	KMSKey string `yaml:"kms_key" is:"kms_key"`
 	// Images that are kept besides those that are released.
 	Keep int32 `yaml:"keep" default:"30" min:"1" max:"10000"`
 }

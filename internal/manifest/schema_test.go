@@ -86,6 +86,7 @@ func TestSchemaRejects(t *testing.T) {
 		"existing-vpc-too-few":                 "compares two values",
 		"subnets-without-a-vpc":                "compares two values",
 		"balancer-again":                       "compares two values",
+		"repository-key":                       "compares two values",
 		"same-secrets":                         "compares two values",
 		"zone-of-another-domain-reserved-name": "compares two values",
 	}

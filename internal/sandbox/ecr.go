@@ -56,12 +56,12 @@ func (s *ecrService) CreateRepository(ctx context.Context, in *ecr.CreateReposit
 		CreatedAt: new(s.clock), RegistryId: new(Account), RepositoryName: &name,
 		RepositoryArn:              new(s.arn("ecr", r.Name, "repository/"+name)),
 		RepositoryUri:              new(registryHost(r.Name) + "/" + name),
-		EncryptionConfiguration:    in.EncryptionConfiguration,
 		ImageScanningConfiguration: in.ImageScanningConfiguration,
 		ImageTagMutability:         in.ImageTagMutability, ImageTagMutabilityExclusionFilters: in.ImageTagMutabilityExclusionFilters,
 	}
-	if repo.EncryptionConfiguration == nil {
-		repo.EncryptionConfiguration = &types.EncryptionConfiguration{EncryptionType: types.EncryptionTypeAes256}
+	var err error
+	if repo.EncryptionConfiguration, err = s.encryption(r.Name, in.EncryptionConfiguration); err != nil {
+		return nil, err
 	}
 	if repo.ImageScanningConfiguration == nil {
 		repo.ImageScanningConfiguration = &types.ImageScanningConfiguration{}
@@ -71,6 +71,39 @@ func (s *ecrService) CreateRepository(ctx context.Context, in *ecr.CreateReposit
 	}
 	put(&r.ECR.Repositories, name, repo)
 	return &ecr.CreateRepositoryOutput{Repository: &repo.Repository}, nil
+}
+
+// encryption is a repository's as ECR answers it: without a key it is that of alias/aws/ecr, and a key is shown by its ARN.
+// (CreateRepository: "The alias, key ID, or full ARN of the KMS key can be specified. The key must exist in the same Region
+// as the repository.") Which keys there are, the sandbox does not know.
+func (s *ecrService) encryption(region string, in *types.EncryptionConfiguration) (*types.EncryptionConfiguration, error) {
+	switch {
+	case in == nil:
+		return &types.EncryptionConfiguration{EncryptionType: types.EncryptionTypeAes256}, nil
+	case !slices.Contains(in.EncryptionType.Values(), in.EncryptionType):
+		return nil, invalidECR("encryptionConfiguration.encryptionType", "Member must satisfy enum value set: [AES256, KMS, KMS_DSSE]")
+	case in.EncryptionType == types.EncryptionTypeAes256:
+		if in.KmsKey != nil {
+			return nil, invalidECR("encryptionConfiguration", "a KMS key can't be given with encryption type AES256")
+		}
+		return in, nil
+	}
+	key := or(in.KmsKey, "alias/aws/ecr")
+	if rest, ok := strings.CutPrefix(key, "arn:"); ok {
+		if p := strings.Split(rest, ":"); len(p) != 5 || p[1] != "kms" || p[2] != region {
+			return nil, fail("KmsException", "The operation failed due to a KMS exception: Invalid arn %s", region)
+		}
+		_, key, _ = strings.Cut(key, ":alias/")
+		if key == "" {
+			return in, nil
+		}
+		key = "alias/" + key
+	}
+	if strings.HasPrefix(key, "alias/") { // some key has that name
+		sum := digestOf([]byte(key))[len("sha256:"):]
+		key = strings.Join([]string{sum[:8], sum[8:12], sum[12:16], sum[16:20], sum[20:32]}, "-")
+	}
+	return &types.EncryptionConfiguration{EncryptionType: in.EncryptionType, KmsKey: new(s.arn("kms", region, "key/"+key))}, nil
 }
 
 func invalidECR(member, constraint string, args ...any) error {
