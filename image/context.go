@@ -21,7 +21,8 @@ import (
 // symbolic link leads out of it.
 type buildContext struct {
 	root       *os.Root
-	dockerfile string // path in the folder, with slashes; part of the stream even where it is ignored
+	dockerfile string // path in the folder, with slashes
+	strict     bool   // the Dockerfile is ignored as any other file; else it is part of the stream even where it is ignored
 	ignore     *patternmatcher.PatternMatcher
 	never      []string // paths that no pattern brings back
 }
@@ -151,7 +152,7 @@ func (w *walker) step(name string, d fs.DirEntry, err error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	ignored = ignored && name != w.c.dockerfile
+	ignored = ignored && (w.c.strict || name != w.c.dockerfile)
 	if d.IsDir() {
 		w.matched[name] = info
 		if ignored && !w.reopened(name) {
@@ -182,7 +183,7 @@ func (w *walker) step(name string, d fs.DirEntry, err error) error {
 
 // reopened tells whether something below an ignored folder may belong to the context after all.
 func (w *walker) reopened(folder string) bool {
-	if strings.HasPrefix(w.c.dockerfile, folder+"/") {
+	if !w.c.strict && strings.HasPrefix(w.c.dockerfile, folder+"/") {
 		return true
 	}
 	for _, p := range w.c.ignore.Patterns() {
@@ -195,7 +196,7 @@ func (w *walker) reopened(folder string) bool {
 
 // take visits one entry, unless it is of a kind that no image can hold.
 func (w *walker) take(e entry) (err error) {
-	if e.name == w.c.dockerfile { // a link there is sent as what it points to, for builders that don't follow it
+	if e.name == w.c.dockerfile && !w.c.strict { // a link there is sent as what it points to, for builders that don't follow it
 		if e.info, err = w.c.root.Stat(e.name); err != nil {
 			return err
 		}
@@ -232,6 +233,9 @@ func (s Spec) hashDocker(h inputs) error {
 		return err
 	}
 	h.line("docker", c.dockerfile, s.Target)
+	if epoch := os.Getenv(epochVariable); epoch != "" {
+		h.line("epoch", epoch)
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.Args)) {
 		h.line("argument", name, s.Args[name])
 	}

@@ -186,7 +186,7 @@ func TestDockerBuild(t *testing.T) {
 	config := save(t, filepath.Join(fake, "saved.tar"), "amd64", false)
 	dir := folder(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY . /\n", "a": "1", "ignored": "x", ".dockerignore": "ignored\n"})
 	var said []string
-	b, err := Spec{Dir: dir, Dockerfile: "Dockerfile", Args: map[string]string{"TOKEN": "hunter2"}}.Build(t.Context(), func(l string) { said = append(said, l) })
+	b, err := Spec{Dir: dir, Dockerfile: "Dockerfile", Builder: "docker", Args: map[string]string{"TOKEN": "hunter2"}}.Build(t.Context(), func(l string) { said = append(said, l) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func TestDockerWithoutBuildx(t *testing.T) {
 	t.Setenv("DOCKER_BUILDKIT", "1")
 	save(t, filepath.Join(fake, "saved.tar"), "amd64", false)
 	var said []string
-	b, err := Spec{Dir: folder(t, map[string]string{"Dockerfile": ""}), Dockerfile: "Dockerfile"}.Build(t.Context(), func(l string) { said = append(said, l) })
+	b, err := Spec{Dir: folder(t, map[string]string{"Dockerfile": ""}), Dockerfile: "Dockerfile", Builder: "docker"}.Build(t.Context(), func(l string) { said = append(said, l) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func TestDockerErrors(t *testing.T) {
 		what, hint string
 	}{
 		"no engine":   {env: map[string]string{"FAKE_SERVER": "", "DOCKER_HOST": "tcp://x:1", "BUILDER": "docker"}, what: "no way to build Dockerfile on this machine\n  docker    no engine answers at tcp://x:1 within 3s (start Docker, or set DOCKER_HOST)", hint: "`build: {go: PACKAGE}`"},
-		"no docker":   {env: map[string]string{"PATH": "/nowhere"}, what: "no way to build Dockerfile on this machine\n  docker, podman, buildah, nerdctl, finch: not installed", hint: "--image"},
+		"no docker":   {env: map[string]string{"PATH": "/nowhere"}, what: "no way to build Dockerfile on this machine\n  native    Dockerfile:2 RUN must run inside a container\n  docker, podman, buildah, nerdctl, finch: not installed", hint: "--image"},
 		"build fails": {env: map[string]string{"FAKE_FAILS": "1"}, what: "docker build Dockerfile: exit status 1\n#12 building\n"},
 		"other platform": {
 			prepare: func(_, fake string) { save(t, filepath.Join(fake, "saved.tar"), "arm64", false) },
@@ -260,7 +260,7 @@ func TestDockerErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake := fakeDocker(t)
-			dir := folder(t, map[string]string{"Dockerfile": "FROM scratch\n"})
+			dir := folder(t, map[string]string{"Dockerfile": "FROM scratch\nRUN false\n"})
 			save(t, filepath.Join(fake, "saved.tar"), "amd64", false)
 			if c.prepare != nil {
 				c.prepare(dir, fake)

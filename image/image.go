@@ -21,10 +21,13 @@
 //
 // # Dockerfiles
 //
-// They are built by Docker through its CLI. The context is sent as one stream made by the same walk that is hashed: what
-// the tag covers is what the builder sees. Symbolic links are links in both, never followed; group write permission is
-// left out of both, since it follows the umask of whoever cloned the folder; owner and times are no part of the tag, and
-// images that FROM names are part of it by their name alone.
+// Those whose target is reached without RUN are built by package native: in tenths of a second, the same digest everywhere,
+// for any platform, without an engine. The others are built by the first engine that answers: docker, podman, buildah,
+// nerdctl or finch. A build that fails never goes on to the next.
+//
+// The context is one walk, which is hashed, copied from and sent: what the tag covers is what the builder sees. Symbolic
+// links are links, never followed; group write permission is left out, since it follows the umask of whoever cloned the
+// folder; owner and times are no part of the tag, and images that FROM names are part of it by their name alone.
 package image
 
 import (
@@ -158,10 +161,7 @@ func (s Spec) Build(ctx context.Context, say func(string)) (*Built, error) {
 	if s.Go != "" {
 		err = s.buildGo(ctx, b, say)
 	} else {
-		var e *Engine
-		if e, err = s.engine(ctx); err == nil {
-			err = s.buildWith(ctx, e, b, say)
-		}
+		err = s.buildDockerfile(ctx, b, say)
 	}
 	if err == nil && b.kept == nil {
 		err = b.describe(s.platform())
