@@ -6,7 +6,7 @@ GOTOOLS       := $(shell go env GOPATH)/bin
 RACE          := ./deploy ./image/... ./internal/... ./steps/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt fmt-check vet tools generate test-models test-boto test-moto test-aws test-engines bench ci
+.PHONY: help build test race lint fmt fmt-check vet tools generate test-models test-boto test-moto test-aws test-engines bench-image bench ci
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,7 +32,7 @@ fmt-check: tools ## gofumpt, without changing anything
 
 vet: ## go vet, with the files behind build tags
 	go vet ./...
-	go vet -tags boto,engine ./image ./internal/sandbox/wire ./e2e
+	go vet -tags boto,engine,bench ./image ./internal/sandbox/wire ./e2e
 
 tools: ## the linter and the formatter, in their pinned versions
 	@$(GOTOOLS)/golangci-lint version 2>/dev/null | grep -q '$(GOLANGCI_LINT:v%=%)' || go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
@@ -55,6 +55,9 @@ test-aws: ## the sample in a real account: asks first, says what it costs
 
 test-engines: ## builds with every container engine that answers here
 	go test -tags engine ./image
+
+bench-image: ## from a built image to the registry, by our routes and by others'
+	./e2e/bench-image
 
 bench: ## benchmarks
 	go test -run '^$$' -bench . ./...
