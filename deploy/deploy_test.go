@@ -450,3 +450,48 @@ func TestUntilAlone(t *testing.T) {
 		}
 	})
 }
+
+// Changes that are one wish are shown as the loud one of them, and all of them are done.
+func TestPlanWith(t *testing.T) {
+	t.Parallel()
+	var done []string
+	do := func(name string) func(context.Context) error {
+		return func(context.Context) error { done = append(done, name); return nil }
+	}
+	a := &named{name: "a", notes: []string{"a note"}}
+	a.plan = []Change{{Op: Create, What: "build", Do: do("a")}}
+	b := &later{&named{name: "b"}, a}
+	b.plan = []Change{{Op: Update, What: "service", Loud: true, With: []Step{a}, Do: do("b")}}
+	c := &later{&named{name: "c"}, b}
+	c.plan = []Change{{Op: Create, What: "tag", With: []Step{b}, Do: do("c")}}
+	s, err := New(func(Event) {}, a, b, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := s.Plan()
+	if got, want := p.String(), "  a: a note\n~ b: service\n"; got != want || p.Count() != [4]int{0, 1} || len(p) != 3 {
+		t.Errorf("%q, %v", got, p.Count())
+	}
+	if err := s.Apply(t.Context()); err != nil || strings.Join(done, " ") != "a b c" {
+		t.Error(err, done)
+	}
+}
+
+// later is a step that needs another.
+type later struct {
+	*named
+	Need Step
+}
+
+type named struct {
+	name  string
+	plan  []Change
+	notes []string
+}
+
+func (n *named) Name() string             { return n.name }
+func (*named) Wanted() bool               { return true }
+func (*named) Read(context.Context) error { return nil }
+func (n *named) Plan() []Change           { return slices.Clone(n.plan) }
+func (*named) Remove() []Change           { return nil }
+func (n *named) Notes() []string          { return n.notes }

@@ -14,14 +14,28 @@ type Planned struct {
 	Step    string
 	Changes []Change
 	Notes   []string
+	Part    bool // of what another step shows: see Change.With
+}
+
+// Shown is the plan as it is told: without what is a part of something else.
+func (p Plan) Shown() (shown Plan) {
+	for _, st := range p {
+		if st.Part {
+			st.Changes = nil
+		}
+		if len(st.Changes)+len(st.Notes) > 0 {
+			shown = append(shown, st)
+		}
+	}
+	return shown
 }
 
 // Empty says whether there is nothing to do.
 func (p Plan) Empty() bool { return p.Count() == [4]int{} }
 
-// Count returns how many changes create, update, replace and delete.
+// Count returns how many of the changes that are shown create, update, replace and delete.
 func (p Plan) Count() (n [4]int) {
-	for _, st := range p {
+	for _, st := range p.Shown() {
 		for _, c := range st.Changes {
 			n[slices.Index([]Op{Create, Update, Replace, Delete}, c.Op)]++
 		}
@@ -32,7 +46,7 @@ func (p Plan) Count() (n [4]int) {
 // String is the plan as text, a line a change, its differences below it.
 func (p Plan) String() string {
 	var b strings.Builder
-	for _, st := range p {
+	for _, st := range p.Shown() {
 		for _, c := range st.Changes {
 			fmt.Fprintf(&b, "%s %s: %s%s%s\n", c.Op, st.Step, c.What, behind(c.Why), after(c))
 			for _, f := range c.Diff {

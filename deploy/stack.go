@@ -113,6 +113,14 @@ func (s *Stack) Plan() (p Plan) {
 		if n, ok := st.(Noter); ok && s.wants(st) && s.may(st) {
 			pl.Notes = n.Notes()
 		}
+		for _, c := range pl.Changes {
+			pl.Part = pl.Part || len(c.With) > 0 && !c.Loud
+			for _, part := range c.With {
+				if i := slices.IndexFunc(p, func(o Planned) bool { return o.Step == part.Name() }); i >= 0 && c.Loud {
+					p[i].Part = true
+				}
+			}
+		}
 		if len(pl.Changes)+len(pl.Notes) > 0 {
 			p = append(p, pl)
 		}

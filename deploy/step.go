@@ -66,6 +66,8 @@ type Change struct {
 	Why   string  // shown behind the change when its reason is not plain
 	Await []Slow  // needs that must be ready, not only accepted
 	After bool    // done on the way back, when all is ready: what the running release may still use
+	Loud  bool    // it undoes what somebody has done by hand
+	With  []Step  // needs whose changes are one wish with this one: of all of them only the loud one is shown
 	Group string  // neighbouring changes of the same group run together; "" runs alone
 	Do    func(context.Context) error
 }

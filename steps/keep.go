@@ -34,6 +34,9 @@ func (s *Keep) Plan() []deploy.Change {
 		return nil
 	}
 	tag := deploy.Change{Op: deploy.Create, What: "tag that keeps the released image", Await: []deploy.Slow{s.Rollout}, Do: s.tag}
+	if s.Rollout.Service.replaces {
+		tag.With = []deploy.Step{s.Rollout.Service}
+	}
 	if revision, known := s.revision(); known {
 		switch name := aws.LiveTag(revision); s.Image.ECR.images[name] {
 		case "":

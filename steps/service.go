@@ -41,6 +41,7 @@ type Service struct {
 	liveTags map[string]string
 
 	commanded bool // the release command has run
+	replaces  bool // its change puts something in the place of a release by hand
 }
 
 func (s *Service) Name() string { return "service" }
@@ -123,10 +124,21 @@ func (s *Service) Plan() (plan []deploy.Change) {
 		if why != "" {
 			change.What += ": new deployment"
 		}
+		s.instead(&change)
 		plan = append(s.releaseCommand(), change)
 	}
 	plan = append(plan, s.leave(what)...)
 	return append(plan, retag(what, s.liveTags, s.tags("service"), s.tag)...)
+}
+
+// instead makes one change of what only puts another image in the place of somebody's release by hand: the image's build,
+// the task definition and the service are one wish, and one warning.
+func (s *Service) instead(c *deploy.Change) {
+	if s.replaces = false; s.TaskDef.replaces == nil || c.Why != "" || len(c.Diff) != 1 || c.Diff[0].Name != "task definition" {
+		return
+	}
+	c.Why, c.Loud, c.With, s.replaces = s.TaskDef.why(), true, []deploy.Step{s.TaskDef, s.TaskDef.Images}, true
+	c.Diff = slices.Concat(s.TaskDef.replaces, c.Diff)
 }
 
 // anew is why a deployment is started although the service may be as it should: it is asked for, or the last one failed

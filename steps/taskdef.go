@@ -31,6 +31,7 @@ type TaskDef struct {
 	liveTags map[string]string
 	values   []string         // the secrets whose new values are why there is a new revision
 	set      *aws.ReleaseNote // deploy or rollback has set the live one
+	replaces []deploy.Field   // what differs from that, once planned; nil when it stays
 }
 
 func (s *TaskDef) Name() string { return "taskdef" }
@@ -81,6 +82,7 @@ func (s *TaskDef) container(all []types.ContainerDefinition) *types.ContainerDef
 // Plan is a new revision when a fact differs.
 func (s *TaskDef) Plan() []deploy.Change {
 	change := deploy.Change{Op: deploy.Create, What: "task definition " + s.family(), Do: s.register}
+	s.replaces = nil
 	if s.live != nil {
 		change.Op = deploy.Update
 		if change.Diff, s.values = s.diff(), s.renewed(); change.Diff == nil && s.values == nil {
@@ -88,7 +90,9 @@ func (s *TaskDef) Plan() []deploy.Change {
 			return s.retag()
 		}
 		if slices.ContainsFunc(change.Diff, func(f deploy.Field) bool { return f.Name == "image" }) {
-			change.Why = s.why()
+			if change.Why = s.why(); change.Why != "" {
+				change.Loud, s.replaces = true, change.Diff
+			}
 		}
 		change.Why = strings.Join(slices.DeleteFunc([]string{change.Why, newValues(s.values)}, func(why string) bool { return why == "" }), "; ")
 	}
@@ -110,7 +114,11 @@ func (s *TaskDef) why() string {
 		}
 		how += " --image " + ref
 	}
-	return fmt.Sprintf("REPLACES the image set by %s, by %s at %s", how, s.set.By, s.set.At.UTC().Format("2006-01-02 15:04 UTC"))
+	with := "the build of this folder"
+	if s.Images.Given != "" {
+		with = s.Images.Given
+	}
+	return fmt.Sprintf("REPLACES the image set by %s, by %s at %s, with %s", how, s.set.By, s.set.At.UTC().Format("2006-01-02 15:04 UTC"), with)
 }
 
 // retag corrects the live revision's tags, which need no new revision.

@@ -17,12 +17,12 @@ import (
 func moves(t *testing.T, plan, from, why string) {
 	t.Helper()
 	lines := strings.SplitAfter(plan, "\n")
-	if len(lines) < 2 || !strings.HasPrefix(lines[0], "~ taskdef: task definition app (REPLACES the image set by "+why) {
+	if len(lines) < 2 || !strings.HasPrefix(lines[0], "~ service: service app (REPLACES the image set by "+why) || !strings.HasSuffix(lines[0], ", with "+first+")\n") {
 		t.Errorf("plan\n%s", plan)
 		return
 	}
-	want := "    image: " + from + " -> " + first + "\n~ service: service app\n    task definition: "
-	if got := strings.Join(lines[1:], ""); !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 3 || strings.Count(plan, "REPLACES") != 1 {
+	want := "    image: " + from + " -> " + first + "\n    task definition: "
+	if got := strings.Join(lines[1:], ""); !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 2 || strings.Count(plan, "REPLACES") != 1 {
 		t.Errorf("plan\n%s", plan)
 	}
 }

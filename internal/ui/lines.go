@@ -72,7 +72,7 @@ func (l *lines) Plan(p deploy.Plan) {
 	defer l.mu.Unlock()
 	l.version("")
 	now := time.Now()
-	for _, st := range p {
+	for _, st := range p.Shown() {
 		for _, c := range st.Changes {
 			l.put(now, entry{Type: "change.planned", Step: st.Step, Op: c.Op.Verb(), What: c.What, Fields: c.Diff, Why: c.Why, After: c.After})
 		}

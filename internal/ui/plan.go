@@ -18,7 +18,7 @@ import (
 //     note     nat      one gateway serves both zones
 //     1 to create, 1 to update
 func PlanText(s Stream, p deploy.Plan) {
-	width := 0
+	width, p := 0, p.Shown()
 	for _, st := range p {
 		width = max(width, ansi.StringWidth(line(st.Step)))
 	}
@@ -54,6 +54,9 @@ func (s Stream) change(step string, width int, c deploy.Change) {
 	}
 	if c.After {
 		text += ", once the new release serves"
+	}
+	if c.Loud {
+		text = s.in(yellow.Bold(), text)
 	}
 	head := s.in(l.style, s.either(l.glyph, l.ascii)+" "+pad(c.Op.Verb(), opWidth)) + pad(line(step), width+2)
 	s.hanging(head, text)
@@ -134,7 +137,7 @@ type plannedNote struct {
 // PlanJSON is a plan as JSON prints it.
 func PlanJSON(p deploy.Plan) any {
 	j := planned{SchemaVersion: Schema, Changes: []plannedChange{}, Notes: []plannedNote{}}
-	for _, st := range p {
+	for _, st := range p.Shown() {
 		for _, c := range st.Changes {
 			fields := append([]deploy.Field{}, c.Diff...)
 			j.Changes = append(j.Changes, plannedChange{st.Step, c.Op.Verb(), c.What, fields, c.After, c.Why})
