@@ -63,12 +63,19 @@ func (s *session) await(list []deploy.Step, apply func(context.Context) error) e
 	err := apply(s.c.Context)
 	end()
 	w.asked.Wait()
+	s.trail.end()
 	return s.stop(s.suspect(list, err))
 }
 
 // event follows when the wait for a deployment begins and ends.
 func (w *awaited) event(e deploy.Event) {
-	if w == nil || w.steps[e.Step] == nil || e.Change != nil {
+	if w == nil || w.steps[e.Step] == nil {
+		return
+	}
+	if e.State == deploy.Waiting || e.State == deploy.Done {
+		w.s.trail.begin(w.s.c.Context)
+	}
+	if e.Change != nil {
 		return
 	}
 	w.mu.Lock()

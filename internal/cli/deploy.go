@@ -19,7 +19,19 @@ import (
 func (p *process) deploy() *cli.Command {
 	return &cli.Command{
 		Name: "deploy", Category: "release", Usage: "release a new image: its task definition and the service, and nothing else",
-		Flags: slices.Concat(imageFlags(), []cli.Flag{waitFlag(), timeoutFlag()}, serviceFlags()), Action: p.doDeploy,
+		Flags: slices.Concat(imageFlags(), []cli.Flag{
+			waitFlag(), timeoutFlag(),
+			&cli.BoolFlag{Name: "wait-for-turn", Usage: "while another deployment is under way, wait for its end instead of exit code 8"},
+			&cli.BoolFlag{Name: "follow-logs", Usage: "show what the new tasks log while the deployment is awaited"},
+		}, serviceFlags()), Action: p.doDeploy,
+		Description: `Builds and pushes the image of this folder, or takes --image; registers the live task definition again, whole, with that
+image; and updates the service, once. Nothing else is touched, and the desired count stays as it is. With
+--force-new-deployment alone the same image is started anew.
+
+The deployment is then watched to its end: exit code 4 when it failed and was rolled back, 5 when it was not restored.
+A deployment of the same image that is under way already is joined; one of another is exit code 8, or waited for with
+--wait-for-turn. Ctrl-C asks on a terminal whether to keep watching, to detach, or to stop it and roll back; elsewhere it
+detaches, exit code 130.`,
 	}
 }
 
@@ -36,10 +48,13 @@ func (p *process) doDeploy(c *cli.Context) error {
 		return usageErrorf("of a service that --service names there is nothing to build: give --image REF or --force-new-deployment")
 	}
 	s.wanted() // the command line's wishes
-	d := &release.Deployment{Service: s.service(), Force: c.Bool("force-new-deployment"), By: s.who.ARN, Wait: c.String("wait")}
+	d := &release.Deployment{Service: s.service(), Queue: c.Bool("wait-for-turn"), Force: c.Bool("force-new-deployment"), By: s.who.ARN, Wait: c.String("wait")}
 	if !s.named {
 		d.Git = s.git
 		d.Command, d.Log, d.Speed, d.CommandTags = s.app.Manifest.Service.ReleaseCommand, s.app.Log, s.app.Speed, s.taskTags("release-command")
+	}
+	if c.Bool("follow-logs") {
+		s.trail = &trail{s: s, of: d.Service, over: make(chan struct{})}
 	}
 	return s.release(s.deploymentSteps(d), func(took time.Duration) error { return s.released(d.Service, took, d.Joined()) })
 }

@@ -37,6 +37,7 @@ type session struct {
 	ecr     *steps.ECR // of a deploy that looks for its image
 	notes   []string   // said before anything else
 	cancel  context.CancelFunc
+	trail   *trail   // of what the new tasks log; nil without
 	awaited *awaited // what is being applied; nil before
 }
 

@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -23,6 +24,7 @@ type Image interface {
 type Deployment struct {
 	*Service
 	Image Image
+	Queue bool                         // a deployment of something else that is under way is awaited, not refused
 	Force bool                         // also when nothing changes
 	By    string                       // ARN of who does it
 	Git   func(context.Context) string // the commit that it is released from, "" without one; nil is none
@@ -77,7 +79,7 @@ func (d *Deployment) Joined() bool {
 
 // Check refuses a second deployment beside one that is under way.
 func (d *Deployment) Check() error {
-	if d.under == nil || d.Joined() {
+	if d.under == nil || d.Joined() || d.Queue {
 		return nil
 	}
 	return d.busy(d.under)
@@ -85,13 +87,26 @@ func (d *Deployment) Check() error {
 
 // Plan is one change: a revision with the new image, and the service on it.
 func (d *Deployment) Plan() []deploy.Change {
-	if d.under != nil {
+	change := deploy.Change{Op: deploy.Update, What: "service " + d.Service.Name, Do: d.release}
+	switch {
+	case d.under != nil && d.Queue && !d.Joined():
+		if change.Diff = deploy.Diff(deploy.FOut("image", d.image, d.Image.Reference())); change.Diff != nil {
+			return d.queued(append(d.command(), change))
+		}
+		change.What += ": start new tasks"
+		change.Do = func(ctx context.Context) error {
+			if d.Service.Image() != d.Image.Reference().Get() || d.renewed() != "" { // that one was rolled back
+				return d.release(ctx)
+			}
+			return d.restart(ctx)
+		}
+		return d.queued([]deploy.Change{change})
+	case d.under != nil:
 		if d.follow == nil && d.Joined() {
 			d.follow = &aws.Follow{Cluster: d.Cluster, Service: d.Service.Name, Definition: d.under.TaskDefinition, Joined: true}
 		}
 		return nil
 	}
-	change := deploy.Change{Op: deploy.Update, What: "service " + d.Service.Name, Do: d.release}
 	if change.Diff = deploy.Diff(deploy.FOut("image", d.Service.Image(), d.Image.Reference())); change.Diff != nil || d.renewed() != "" {
 		if change.Why = d.renewed(); change.Diff == nil {
 			change.What += ": new deployment"
@@ -150,6 +165,44 @@ func (d *Deployment) prepare(ctx context.Context) (err error) {
 	}
 	d.next, err = d.register(ctx, in)
 	return err
+}
+
+// queued are changes that wait until nothing is being deployed. Another may have come before, or have been rolled back
+// meanwhile, so the service is looked at anew, and nothing is done when it runs the image then.
+func (d *Deployment) queued(all []deploy.Change) []deploy.Change {
+	for i := range all {
+		do := all[i].Do
+		all[i].Why = "once the deployment of " + short(d.under.TaskDefinition) + " has ended"
+		all[i].Do = func(ctx context.Context) error {
+			for {
+				if err := deploy.Until(ctx, d.turn); err != nil {
+					return err
+				}
+				if d.Service.Image() == d.Image.Reference().Get() && d.renewed() == "" && !d.Force {
+					return nil
+				}
+				err := do(ctx)
+				if busy := (*aws.InProgressError)(nil); !errors.As(err, &busy) {
+					return err
+				}
+			}
+		}
+	}
+	return all
+}
+
+// turn says what is still being deployed.
+func (d *Deployment) turn(ctx context.Context) (string, error) {
+	if err := d.Service.Read(ctx); err != nil {
+		return "", err
+	}
+	now, err := d.underWay(ctx)
+	if err != nil || now == nil {
+		d.under = nil
+		return "", err
+	}
+	d.next = nil // it was made from what is being replaced
+	return "its turn, behind the deployment of " + short(now.TaskDefinition) + ": " + now.Missing(), nil
 }
 
 func (s *Service) register(ctx context.Context, in *ecs.RegisterTaskDefinitionInput) (*types.TaskDefinition, error) {

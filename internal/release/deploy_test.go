@@ -283,3 +283,41 @@ func TestNoService(t *testing.T) {
 		}
 	})
 }
+
+// Who waits for its turn deploys when the other one has ended, however it did, and changes nothing before.
+func TestDeployTurn(t *testing.T) {
+	inWorld(t, "", func(t *testing.T, w *world) {
+		queue := func(d *release.Deployment) { d.Queue = true }
+		w.begin(other, 10*time.Second)
+		began, changed := time.Now(), time.Time{}
+		ops := w.changing(func() {
+			d, err := w.deploy(t.Context(), "public.ecr.aws/x/y:1", queue)
+			if err != nil || ended(d.Service) != types.ServiceDeploymentStatusSuccessful || w.runs() != "app:3" {
+				t.Error(err, w.runs())
+			}
+			changed = *w.definition("app:3").TaskDefinition.RegisteredAt
+		})
+		if !slices.Equal(ops, []string{"ecs.RegisterTaskDefinition", "ecs.UpdateService"}) || changed.Sub(began) < 30*time.Second || !w.heard("its turn, behind the deployment of app:2: ") {
+			t.Errorf("%v after %s, %q", ops, changed.Sub(began), w.said)
+		}
+		w.break_() // the other one fails: what it was to replace is cloned
+		w.begin("public.ecr.aws/x/broken:1", 5*time.Second)
+		w.mend()
+		if _, err := w.deploy(t.Context(), other, queue); err != nil || w.runs() != "app:5" {
+			t.Error(err, w.runs())
+		}
+		w.begin(first, 5*time.Second) // the same, asked for by two: the second has nothing left to do
+		if d, err := w.deploy(t.Context(), first, queue); err != nil || !d.Joined() || w.runs() != "app:6" {
+			t.Error(err, w.runs())
+		}
+		w.begin(other, 5*time.Second)
+		ops = w.changing(func() {
+			if _, err := w.deploy(t.Context(), other, queue, func(d *release.Deployment) { d.Force = true }); err != nil || w.runs() != "app:7" {
+				t.Error(err, w.runs())
+			}
+		})
+		if !slices.Equal(ops, []string{"ecs.UpdateService"}) {
+			t.Errorf("a restart that waits: %v", ops)
+		}
+	})
+}
