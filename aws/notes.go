@@ -54,7 +54,7 @@ type ReleaseNote struct {
 }
 
 func (n ReleaseNote) String() string {
-	return fmt.Sprintf("%s at=%s by=%s", n.Verb, n.At.UTC().Format(time.RFC3339), Who(n.By))
+	return fmt.Sprintf("%s at=%s by=%s", n.Verb, n.At.UTC().Format("2006-01-02T15:04:05.000Z07:00"), Who(n.By)) // in milliseconds, as AWS dates deployments
 }
 
 // ParseReleaseNote reads what String has written; ok is false for anything else.
