@@ -18,6 +18,7 @@ import (
 type Deployment struct {
 	ARN            string // "" where the endpoint knows no service deployments
 	Status         types.ServiceDeploymentStatus
+	Stage          string // of its lifecycle, such as SCALE_UP or BAKE_TIME; "" where ECS names none
 	Reason         string // AWS's own words
 	Tasks          string // what the last of its tasks that stopped said, where that was asked for
 	TaskDefinition string // ARN of the revision that it brings
@@ -165,11 +166,44 @@ func (c *ECS) LatestDeployment(ctx context.Context, cluster, service string) (*D
 	case err != nil || len(newest) == 0:
 		return nil, err
 	}
-	return c.Deployment(ctx, newest[0].ARN)
+	return c.whole(ctx, newest[0].ARN, newest[0].Revision)
 }
 
 // Deployment reads one service deployment whole.
 func (c *ECS) Deployment(ctx context.Context, arn string) (*Deployment, error) {
+	return c.whole(ctx, arn, "")
+}
+
+// whole reads a service deployment, and its service revision at the same time where that is known already.
+func (c *ECS) whole(ctx context.Context, arn, revision string) (*Deployment, error) {
+	var definition string
+	var unread error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if revision != "" {
+			definition, unread = c.revisionTaskDefinition(ctx, revision)
+		}
+	}()
+	d, err := c.describeDeployment(ctx, arn)
+	<-done
+	switch {
+	case err != nil:
+		return nil, err
+	case d.Revision == "":
+	case d.Revision == revision:
+		d.TaskDefinition, err = definition, unread
+	default:
+		d.TaskDefinition, err = c.revisionTaskDefinition(ctx, d.Revision)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// describeDeployment reads a service deployment but for its task definition, which only the service revision knows.
+func (c *ECS) describeDeployment(ctx context.Context, arn string) (*Deployment, error) {
 	out, err := c.DescribeServiceDeployments(ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{arn}})
 	if err != nil {
 		return nil, err
@@ -179,7 +213,7 @@ func (c *ECS) Deployment(ctx context.Context, arn string) (*Deployment, error) {
 	}
 	sd := out.ServiceDeployments[0]
 	d := &Deployment{
-		ARN: arn, Status: sd.Status, Reason: deref(sd.StatusReason), Created: when(sd.CreatedAt), Finished: when(sd.FinishedAt),
+		ARN: arn, Status: sd.Status, Stage: string(sd.LifecycleStage), Reason: deref(sd.StatusReason), Created: when(sd.CreatedAt), Finished: when(sd.FinishedAt),
 	}
 	if b := sd.DeploymentCircuitBreaker; b != nil {
 		d.Failed = b.FailureCount
@@ -195,11 +229,6 @@ func (c *ECS) Deployment(ctx context.Context, arn string) (*Deployment, error) {
 	}
 	if r := sd.TargetServiceRevision; r != nil {
 		d.Revision, d.Desired, d.Running, d.Pending = deref(r.Arn), r.RequestedTaskCount, r.RunningTaskCount, r.PendingTaskCount
-	}
-	if d.Revision != "" {
-		if d.TaskDefinition, err = c.revisionTaskDefinition(ctx, d.Revision); err != nil {
-			return nil, err
-		}
 	}
 	return d, nil
 }
@@ -248,7 +277,10 @@ func Lacks(err error) bool {
 		return true
 	}
 	var resp *awshttp.ResponseError
-	return errors.As(err, &resp) && resp.HTTPStatusCode() >= http.StatusInternalServerError && (Code(err) == "" || Code(err) == "UnknownError")
+	if !errors.As(err, &resp) || Code(err) != "" && Code(err) != "UnknownError" {
+		return false
+	}
+	return resp.HTTPStatusCode() >= http.StatusInternalServerError || resp.HTTPStatusCode() == http.StatusNotFound // no such path, as CBOR has
 }
 
 // few keeps a call that an endpoint may lack from being repeated for long.

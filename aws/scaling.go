@@ -8,7 +8,7 @@ import (
 
 // Tags are a scalable target's, by its ARN: nil where there is none, or the endpoint does not serve them.
 func (c *Scaling) Tags(ctx context.Context, arn string) (map[string]string, error) {
-	out, err := c.ListTagsForResource(ctx, &scaling.ListTagsForResourceInput{ResourceARN: &arn}, func(o *scaling.Options) { o.Retryer = quick() })
+	out, err := c.ListTagsForResource(ctx, &scaling.ListTagsForResourceInput{ResourceARN: &arn}, QuickScaling)
 	switch {
 	case err == nil && out.Tags == nil:
 		return map[string]string{}, nil
@@ -19,3 +19,6 @@ func (c *Scaling) Tags(ctx context.Context, arn string) (map[string]string, erro
 	}
 	return nil, Ignore(err, "ResourceNotFoundException")
 }
+
+// QuickScaling keeps a call that an endpoint may lack from being repeated for long.
+func QuickScaling(o *scaling.Options) { o.Retryer = quick() }
