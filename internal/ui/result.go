@@ -66,13 +66,36 @@ func Facts(s Stream, facts ...Fact) {
 
 // JSON writes a result: v, a struct or a map, indented, with schema_version before its own members.
 func JSON(w io.Writer, v any) error {
-	text, err := encode(v)
+	text, err := versioned(v)
 	if err != nil {
 		return err
 	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, text, "", "  "); err != nil {
+		return err
+	}
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+// JSONEvent writes a result as one line: it will be followed by others of the same form.
+func JSONEvent(w io.Writer, v any) error {
+	text, err := versioned(v)
+	if err == nil {
+		_, err = w.Write(text)
+	}
+	return err
+}
+
+// versioned is v in JSON, with schema_version before its own members.
+func versioned(v any) ([]byte, error) {
+	text, err := encode(v)
+	if err != nil {
+		return nil, err
+	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(text, &members); err != nil || members == nil {
-		return fmt.Errorf("%T is no JSON object", v)
+		return nil, fmt.Errorf("%T is no JSON object", v)
 	}
 	if _, ok := members["schema_version"]; !ok {
 		version := fmt.Sprintf("{%q:%q", "schema_version", Schema)
@@ -81,12 +104,7 @@ func JSON(w io.Writer, v any) error {
 		}
 		text = append([]byte(version), text[1:]...)
 	}
-	var b bytes.Buffer
-	if err := json.Indent(&b, text, "", "  "); err != nil {
-		return err
-	}
-	_, err = w.Write(b.Bytes())
-	return err
+	return text, nil
 }
 
 // JSONLine writes v as one line: an event of a stream that has no end.

@@ -68,6 +68,9 @@ func Took(d time.Duration) string {
 	return whole(d.Round(time.Second))
 }
 
+// Age is a time that still passes, in whole seconds: "8s", "1m50s", "26h05m".
+func Age(d time.Duration) string { return whole(d) }
+
 // whole is Took in whole seconds, for a time that still passes.
 func whole(d time.Duration) string {
 	d = max(0, d)

@@ -76,6 +76,12 @@ func isUTF8(getenv func(string) string) bool {
 	return false
 }
 
+// Width is how many cells a line has.
+func (s Stream) Width() int {
+	w, _ := s.size()
+	return w
+}
+
 func (s Stream) size() (w, h int) {
 	if s.Size != nil {
 		w, h = s.Size()
