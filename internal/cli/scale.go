@@ -2,23 +2,50 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/fargatectl/fargatectl/deploy"
 	"github.com/fargatectl/fargatectl/internal/release"
+	"github.com/fargatectl/fargatectl/internal/ui"
 )
 
 func (p *process) scale() *cli.Command {
 	return &cli.Command{
 		Name: "scale", Category: "release", Usage: "set the number of tasks (N, +N, -N) and the range that autoscaling keeps", ArgsUsage: "[N | +N | -N]",
-		Flags: []cli.Flag{
+		Description: `A number outside the range moves the nearer bound to it, and a range that leaves the number outside moves the number: what
+is asked for is what there is. It is said who else moves the number, policies and schedules, and what they are about to do.
+
+What scale has set is noted at the service: up keeps it until the manifest's range is another, deploy always does. With
+--suspend nothing moves the number by itself until --resume; up does not take that for a difference.
+
+With --wait the command ends when all tasks are healthy: they run, pass their own health checks and get requests.`,
+		Flags: append([]cli.Flag{
 			&cli.IntFlag{Name: "min", Usage: "fewest tasks"},
 			&cli.IntFlag{Name: "max", Usage: "most tasks"},
-		},
+			&cli.BoolFlag{Name: "suspend", Usage: "let nothing move the number by itself: no policy, no schedule"},
+			&cli.BoolFlag{Name: "resume", Usage: "let policies and schedules move the number again"},
+			&cli.BoolFlag{Name: "wait", Usage: "until all tasks are healthy"},
+			timeoutFlag(),
+		}, serviceFlags()...),
 		Action: p.doScale,
 	}
+}
+
+// A scaleResult is what scale has come to.
+type scaleResult struct {
+	Service      string                 `json:"service"`
+	Before       int32                  `json:"before"`
+	DesiredCount int32                  `json:"desired_count"`
+	MinCapacity  *int32                 `json:"min_capacity,omitempty"` // of what autoscaling keeps; none where nothing scales
+	MaxCapacity  *int32                 `json:"max_capacity,omitempty"`
+	Suspended    bool                   `json:"suspended"`
+	Scaling      *release.ScalingStatus `json:"scaling"`
+	Outlook      []string               `json:"outlook"` // who moves the count next, a sentence each
+	Healthy      bool                   `json:"healthy,omitempty"`
 }
 
 func (p *process) doScale(c *cli.Context) error {
@@ -31,8 +58,11 @@ func (p *process) doScale(c *cli.Context) error {
 		return err
 	}
 	defer s.close()
-	m := s.app.Manifest.Service
-	wish.By, wish.Of = s.who.ARN, release.Range{Min: m.MinCapacity, Max: m.MaxCapacity}
+	wish.By = s.who.ARN
+	if !s.named {
+		m := s.app.Manifest.Service
+		wish.Of = release.Range{Min: m.MinCapacity, Max: m.MaxCapacity}
+	}
 	svc := s.service()
 	if err := svc.Read(c.Context); err != nil {
 		return err
@@ -41,13 +71,46 @@ func (p *process) doScale(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	r := map[string]any{"service": svc.Name, "desired_count": out.Desired, "before": out.Before}
+	r := scaleResult{Service: svc.Name, Before: out.Before, DesiredCount: out.Desired, Suspended: out.Suspended, Scaling: out.Scaling, Outlook: []string{}}
 	if out.Range != nil {
-		r["min_capacity"], r["max_capacity"] = out.Range.Min, out.Range.Max
+		r.MinCapacity, r.MaxCapacity = &out.Range.Min, &out.Range.Max
+		r.Outlook = append(r.Outlook, out.Scaling.Outlook(out.Desired, out.Alarms)...)
 	}
-	return s.result(r, func() {
-		_, _ = fmt.Fprintf(s.terminal.Out, "%s: %s\n", svc.Name, strings.ReplaceAll(out.Text(), "\n", "\n  "))
-	})
+	show := func() {
+		lines := slices.Clone(out.Lines())
+		for i := range lines {
+			lines[i] = ui.Safe(lines[i])
+		}
+		_, _ = fmt.Fprintf(s.terminal.Out, "%s: %s\n", svc.Name, strings.Join(lines, "\n  "))
+	}
+	if !c.Bool("wait") {
+		return s.result(r, show)
+	}
+	if !s.json {
+		show() // what is done is said before it is waited for
+	}
+	if err := s.untilHealthy(svc); err != nil {
+		return err
+	}
+	r.Healthy = true
+	return s.result(r, func() { _, _ = fmt.Fprintf(s.terminal.Out, "%s: %s healthy\n", svc.Name, tasks(svc.Live.DesiredCount)) })
+}
+
+// untilHealthy waits for the tasks of a service.
+func (s *session) untilHealthy(svc *release.Service) error {
+	stack, err := s.read([]deploy.Step{&release.Tasks{Service: svc}})
+	if err != nil {
+		return err
+	}
+	return s.stop(stack.Apply(s.c.Context))
+}
+
+// tasks is a number of tasks in words.
+func tasks(n int32) string {
+	if n == 1 {
+		return "1 task"
+	}
+	return fmt.Sprintf("%d tasks", n)
 }
 
 func parseScale(c *cli.Context) (*release.Scaling, error) {
@@ -63,10 +126,16 @@ func parseScale(c *cli.Context) (*release.Scaling, error) {
 	if w.Min != nil && w.Max != nil && *w.Min > *w.Max {
 		return nil, usageErrorf("--min %d is above --max %d", *w.Min, *w.Max)
 	}
+	switch suspend, resume := c.Bool("suspend"), c.Bool("resume"); {
+	case suspend && resume:
+		return nil, usageErrorf("--suspend and --resume contradict each other")
+	case suspend || resume:
+		w.Suspend = &suspend
+	}
 	switch c.Args().Len() {
 	case 0:
-		if w.Min == nil && w.Max == nil {
-			return nil, usageErrorf("scale needs a number of tasks (5, +1, -1) or a range (--min, --max)")
+		if w.Min == nil && w.Max == nil && w.Suspend == nil {
+			return nil, usageErrorf("scale needs a number of tasks (5, +1, -1), a range (--min, --max), --suspend or --resume")
 		}
 		return w, nil
 	case 1:

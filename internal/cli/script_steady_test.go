@@ -20,6 +20,11 @@ var volatile = []struct {
 	{regexp.MustCompile(`(service-(?:deployment|revision)/[\w-]+/[\w-]+/)\w+`), "${1}ID"},
 	{regexp.MustCompile(`"git": "[0-9a-f]{12}(-dirty)?"`), `"git": ""`},
 	{regexp.MustCompile(`"image_tag": "src-[0-9a-f]+"`), `"image_tag": "TAG"`},
+	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), "UUID"},
+	{regexp.MustCompile(`"state": "(OK|ALARM|INSUFFICIENT_DATA)"`), `"state": "STATE"`}, // of an alarm, and why
+	{regexp.MustCompile(`"(Threshold Crossed|Insufficient Data|Unchecked): [^"]*"`), `"REASON"`},
+	{regexp.MustCompile(`"[0-9a-f]{32}"`), `"ID"`},
+	{regexp.MustCompile(`"10\.\d+\.\d+\.\d+"`), `"ADDRESS"`},
 	{regexp.MustCompile(`:[0-9a-f]{32,64}\b`), ":TAG"},
 }
 

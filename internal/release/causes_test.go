@@ -44,7 +44,7 @@ func TestEveryCause(t *testing.T) {
 				if sv := w.live(); w.runs() != "app:1" || sv.RunningCount != sv.DesiredCount {
 					t.Error(w.runs(), sv.RunningCount)
 				}
-				st, err := w.service().Status(t.Context())
+				st, err := w.service().Status(t.Context(), release.View{})
 				code := fault.Code
 				if code == "ExitLater" { // that a task had been healthy is only seen while it is
 					code = "ExitAtStart"
@@ -57,7 +57,7 @@ func TestEveryCause(t *testing.T) {
 				}
 				_, err = w.deploy(t.Context(), other)
 				time.Sleep(time.Minute)
-				if st, bad := w.service().Status(t.Context()); err != nil || bad != nil || st.Cause != nil || st.Deployment.Err() != nil {
+				if st, bad := w.service().Status(t.Context(), release.View{}); err != nil || bad != nil || st.Cause != nil || st.Deployment.Err() != nil {
 					t.Errorf("afterwards: %v %v %+v", err, bad, st.Cause)
 				}
 			})

@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type Scaling struct {
 	Count    *int32 // the desired count; nil leaves it
 	Relative bool   // Count is added to the live one
 	Min, Max *int32 // the range; nil leaves it
+	Suspend  *bool  // whether autoscaling rests; nil leaves it
 	By       string // ARN of who does it
 	Of       Range  // the manifest's range, zero without a manifest
 }
@@ -30,29 +32,19 @@ type Scaling struct {
 // Scaled is what a Scaling has come to.
 type Scaled struct {
 	Before, Desired int32
-	Range           *Range // nil: nothing scales the service
-	Moved           bool   // the range is another than before
+	Was             Range
+	Range           *Range         // nil: nothing scales the service
+	Moved           bool           // the range is another than before
+	Suspended       bool           // autoscaling rests, wholly
+	Turned          bool           // it did not before, or the other way round
+	Scaling         *ScalingStatus // who else moves the count, as it is from now on; nil: nobody
+	Alarms          []AlarmStatus  // of the policies, as far as they can be read
 }
-
-// Range is the autoscaling range of the service, nil without one.
-func (s *Service) Range(ctx context.Context) (*Range, error) {
-	out, err := s.Calls.Scaling.DescribeScalableTargets(ctx, &applicationautoscaling.DescribeScalableTargetsInput{
-		ServiceNamespace: scaling.ServiceNamespaceEcs, ScalableDimension: scaling.ScalableDimensionECSServiceDesiredCount,
-		ResourceIds: []string{s.scalable()},
-	})
-	if err != nil || len(out.ScalableTargets) == 0 {
-		return nil, err
-	}
-	return &Range{val(out.ScalableTargets[0].MinCapacity), val(out.ScalableTargets[0].MaxCapacity)}, nil
-}
-
-// scalable is the service's id in Application Auto Scaling.
-func (s *Service) scalable() string { return "service/" + short(s.Cluster) + "/" + s.Name }
 
 // Scale moves the count and the range by one rule: a count outside the range moves the nearer bound to it. What was
 // set is noted in a tag of the service, so that the next `up` keeps it.
 func (s *Service) Scale(ctx context.Context, w Scaling) (*Scaled, error) {
-	live, err := s.Range(ctx)
+	live, err := s.Scaling(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -60,12 +52,8 @@ func (s *Service) Scale(ctx context.Context, w Scaling) (*Scaled, error) {
 	if err != nil {
 		return nil, err
 	}
-	if out.Moved { // before the count: autoscaling would put it back
-		_, err = s.Calls.Scaling.RegisterScalableTarget(ctx, &applicationautoscaling.RegisterScalableTargetInput{
-			ServiceNamespace: scaling.ServiceNamespaceEcs, ScalableDimension: scaling.ScalableDimensionECSServiceDesiredCount,
-			ResourceId: new(s.scalable()), MinCapacity: &out.Range.Min, MaxCapacity: &out.Range.Max,
-		})
-		if err != nil {
+	if out.Moved || out.Turned { // before the count: autoscaling would put it back
+		if err := s.setTarget(ctx, out); err != nil {
 			return nil, err
 		}
 	}
@@ -74,7 +62,15 @@ func (s *Service) Scale(ctx context.Context, w Scaling) (*Scaled, error) {
 			return nil, err
 		}
 	}
-	if w.Of == (Range{}) || out.Range == nil {
+	if live != nil {
+		live.MinCapacity, live.MaxCapacity = out.Range.Min, out.Range.Max
+		if out.Turned {
+			live.suspend(out.Suspended)
+		}
+		out.Scaling = live
+		out.Alarms, _ = s.alarms(ctx, live) // it is scaled without them, too
+	}
+	if w.Of == (Range{}) || out.Range == nil || w.Count == nil && w.Min == nil && w.Max == nil || !s.writesNotes() {
 		return out, nil
 	}
 	note := aws.ScaleNote{By: w.By, At: time.Now(), Min: out.Range.Min, Max: out.Range.Max, OfMin: w.Of.Min, OfMax: w.Of.Max}
@@ -84,8 +80,22 @@ func (s *Service) Scale(ctx context.Context, w Scaling) (*Scaled, error) {
 	return out, s.note(ctx, val(s.Live.ServiceArn), aws.TagScale, note)
 }
 
+// setTarget sets the range, and whether scaling rests: all three kinds of it together.
+func (s *Service) setTarget(ctx context.Context, out *Scaled) error {
+	in := &applicationautoscaling.RegisterScalableTargetInput{
+		ServiceNamespace: scaling.ServiceNamespaceEcs, ScalableDimension: scaling.ScalableDimensionECSServiceDesiredCount,
+		ResourceId: new(s.scalable()), MinCapacity: &out.Range.Min, MaxCapacity: &out.Range.Max,
+	}
+	if out.Turned {
+		off := &out.Suspended
+		in.SuspendedState = &scaling.SuspendedState{DynamicScalingInSuspended: off, DynamicScalingOutSuspended: off, ScheduledScalingSuspended: off}
+	}
+	_, err := s.Calls.Scaling.RegisterScalableTarget(ctx, in)
+	return err
+}
+
 // resolve is the rule, without a call.
-func (w Scaling) resolve(desired int32, live *Range) (*Scaled, error) {
+func (w Scaling) resolve(desired int32, live *ScalingStatus) (*Scaled, error) {
 	out := &Scaled{Before: desired, Desired: desired}
 	if w.Count != nil {
 		out.Desired = *w.Count
@@ -94,15 +104,24 @@ func (w Scaling) resolve(desired int32, live *Range) (*Scaled, error) {
 		}
 	}
 	if out.Desired < 0 {
-		return nil, fmt.Errorf("%d tasks can't be fewer than none", out.Desired)
+		return nil, fmt.Errorf("%s can't be fewer than none", tasks(out.Desired))
 	}
 	if live == nil {
-		if w.Min != nil || w.Max != nil {
+		if w.Min != nil || w.Max != nil || w.Suspend != nil {
 			return nil, fmt.Errorf("nothing scales this service: it has no range")
 		}
 		return out, nil
 	}
-	r := *live
+	out.Suspended = len(live.Suspended) == len(kinds)
+	if w.Suspend != nil {
+		rests := len(live.Suspended) == len(kinds)
+		if !*w.Suspend {
+			rests = len(live.Suspended) > 0
+		}
+		out.Suspended, out.Turned = *w.Suspend, rests != *w.Suspend
+	}
+	out.Was = live.Range()
+	r := out.Was
 	if w.Min != nil {
 		r.Min = *w.Min
 	}
@@ -119,32 +138,66 @@ func (w Scaling) resolve(desired int32, live *Range) (*Scaled, error) {
 		r.Min, r.Max = min(r.Min, out.Desired), max(r.Max, out.Desired)
 	}
 	out.Desired = min(max(out.Desired, r.Min), r.Max) // AWS does so at once
-	out.Range, out.Moved = &r, r != *live
+	out.Range, out.Moved = &r, r != out.Was
 	return out, nil
 }
 
 // outside refuses a count outside a bound of the same command.
 func (w Scaling) outside(n int32) error {
 	if w.Min != nil && n < *w.Min || w.Max != nil && n > *w.Max {
-		return fmt.Errorf("%d tasks lie outside the range that is set with them", n)
+		return fmt.Errorf("%s: that is outside the range that is set with it", tasks(n))
 	}
 	return nil
 }
 
-// Text says what was done, a line each.
-func (o *Scaled) Text() string {
-	var lines []string
+// Lines say what was done, and who moves the count from now on.
+func (o *Scaled) Lines() (lines []string) {
 	if o.Desired != o.Before {
 		lines = append(lines, fmt.Sprintf("desired count %d -> %d", o.Before, o.Desired))
 	} else {
 		lines = append(lines, fmt.Sprintf("desired count stays %d", o.Desired))
 	}
-	if o.Range != nil {
-		state := "stays"
-		if o.Moved {
-			state = "is now"
-		}
-		lines = append(lines, fmt.Sprintf("the range %s %d to %d; autoscaling may move the count again within it", state, o.Range.Min, o.Range.Max))
+	if o.Range == nil {
+		return append(lines, "nothing scales this service: the count stays until somebody sets another")
 	}
-	return strings.Join(lines, "\n")
+	lines = append(lines, o.span())
+	if o.Suspended {
+		return append(lines, "autoscaling is suspended: nothing moves the count until scale --resume")
+	}
+	if o.Turned {
+		lines = append(lines, "autoscaling goes on")
+	}
+	if o.Scaling != nil {
+		if len(o.Scaling.Policies)+len(o.Scaling.Schedules) == 0 {
+			lines = append(lines, "no policy and no schedule moves the count")
+		}
+		lines = append(lines, o.Scaling.Outlook(o.Desired, o.Alarms)...)
+	}
+	return lines
+}
+
+// span says what the range is, and which bound has moved.
+func (o *Scaled) span() string {
+	r := *o.Range
+	if !o.Moved {
+		return fmt.Sprintf("the range stays %d to %d; autoscaling may move the count again within it", r.Min, r.Max)
+	}
+	var was []string
+	if r.Min != o.Was.Min {
+		was = append(was, fmt.Sprintf("its minimum was %d", o.Was.Min))
+	}
+	if r.Max != o.Was.Max {
+		was = append(was, fmt.Sprintf("its maximum was %d", o.Was.Max))
+	}
+	return fmt.Sprintf("the range is now %d to %d (%s); autoscaling may move the count again within it", r.Min, r.Max, strings.Join(was, ", "))
+}
+
+// kinds of scaling that can rest.
+var kinds = []string{"scale_in", "scale_out", "schedules"}
+
+func (s *ScalingStatus) suspend(all bool) {
+	s.Suspended = []string{}
+	if all {
+		s.Suspended = slices.Clone(kinds)
+	}
 }

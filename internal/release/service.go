@@ -29,6 +29,7 @@ type Service struct {
 	Definition *types.TaskDefinition
 	Tags       []types.Tag // of the task definition
 
+	judged *judged     // the last deployment that was seen to fail
 	follow *aws.Follow // what is being deployed by this command; nil when nothing is
 	watch  Watch       // what was seen of it
 }
@@ -52,7 +53,15 @@ func (e *MissingError) Hint() string {
 }
 
 // Read finds the service and its task definition, in two requests.
-func (s *Service) Read(ctx context.Context) error {
+func (s *Service) Read(ctx context.Context) (err error) {
+	if err = s.locate(ctx); err == nil {
+		s.Definition, s.Tags, err = s.describe(ctx, val(s.Live.TaskDefinition))
+	}
+	return err
+}
+
+// locate finds the service.
+func (s *Service) locate(ctx context.Context) error {
 	live, err := s.find(ctx)
 	if err != nil {
 		return err
@@ -62,8 +71,7 @@ func (s *Service) Read(ctx context.Context) error {
 	}
 	s.Live = live
 	s.Cluster, s.Name = val(s.Live.ClusterArn), val(s.Live.ServiceName)
-	s.Definition, s.Tags, err = s.describe(ctx, val(s.Live.TaskDefinition))
-	return err
+	return nil
 }
 
 func (s *Service) find(ctx context.Context) (*types.Service, error) {

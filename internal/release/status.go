@@ -1,17 +1,12 @@
 package release
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/fargatectl/fargatectl/aws"
 )
@@ -24,7 +19,10 @@ type Status struct {
 	Tasks      []TaskStatus      `json:"tasks"`
 	Targets    []TargetStatus    `json:"targets"`
 	Scaling    *ScalingStatus    `json:"scaling"`
+	Alarms     []AlarmStatus     `json:"alarms"`
 	Events     []EventStatus     `json:"events"`
+	Metrics    *Metrics          `json:"metrics,omitempty"` // of a status that is watched
+	Notes      []string          `json:"notes,omitempty"`   // what can't be shown, and why
 }
 
 // ServiceStatus is the service itself.
@@ -43,11 +41,16 @@ type ServiceStatus struct {
 // DeploymentStatus is the newest deployment.
 type DeploymentStatus struct {
 	Status         string     `json:"status"`
+	Stage          string     `json:"stage,omitempty"`        // of its lifecycle, in ECS's word
 	Reason         string     `json:"reason,omitempty"`       // AWS's own words
 	Progress       string     `json:"progress,omitempty"`     // what it still lacks
 	LastFailure    string     `json:"last_failure,omitempty"` // what the last of its tasks that failed said
 	TaskDefinition string     `json:"task_definition"`
 	ARN            string     `json:"arn,omitempty"`
+	DesiredCount   int32      `json:"desired_count"` // tasks of the revision that it brings
+	RunningCount   int32      `json:"running_count"`
+	PendingCount   int32      `json:"pending_count"`
+	FailedTasks    int32      `json:"failed_tasks"`
 	CreatedAt      *time.Time `json:"created_at,omitempty"`
 	FinishedAt     *time.Time `json:"finished_at,omitempty"`
 
@@ -68,15 +71,27 @@ func (d *DeploymentStatus) Err() error {
 
 // TaskStatus is one task.
 type TaskStatus struct {
-	ID               string     `json:"id"`
-	LastStatus       string     `json:"last_status"`
-	DesiredStatus    string     `json:"desired_status"`
-	HealthStatus     string     `json:"health_status,omitempty"`
-	AvailabilityZone string     `json:"availability_zone"`
-	TaskDefinition   string     `json:"task_definition"`
-	PrivateIP        string     `json:"private_ip,omitempty"`
-	StartedAt        *time.Time `json:"started_at,omitempty"`
-	StoppedReason    string     `json:"stopped_reason,omitempty"`
+	ID               string            `json:"id"`
+	LastStatus       string            `json:"last_status"`
+	DesiredStatus    string            `json:"desired_status"`
+	HealthStatus     string            `json:"health_status,omitempty"` // of its containers' own checks; UNKNOWN without any
+	ExecAgent        string            `json:"exec_agent,omitempty"`    // its state; "" where exec is not enabled
+	AvailabilityZone string            `json:"availability_zone"`
+	TaskDefinition   string            `json:"task_definition"`
+	PrivateIP        string            `json:"private_ip,omitempty"`
+	CreatedAt        *time.Time        `json:"created_at,omitempty"`
+	StartedAt        *time.Time        `json:"started_at,omitempty"`
+	StoppedReason    string            `json:"stopped_reason,omitempty"`
+	Containers       []ContainerStatus `json:"containers"`
+}
+
+// ContainerStatus is one container of a task.
+type ContainerStatus struct {
+	Name         string `json:"name"`
+	LastStatus   string `json:"last_status"`
+	HealthStatus string `json:"health_status,omitempty"`
+	ExitCode     *int32 `json:"exit_code,omitempty"`
+	Reason       string `json:"reason,omitempty"`
 }
 
 // TargetStatus is one target of a target group.
@@ -88,44 +103,107 @@ type TargetStatus struct {
 	Description string `json:"description,omitempty"`
 }
 
-// ScalingStatus is the range that autoscaling keeps.
-type ScalingStatus struct {
-	MinCapacity int32  `json:"min_capacity"`
-	MaxCapacity int32  `json:"max_capacity"`
-	Note        string `json:"note,omitempty"` // what scale has set
-}
-
 // EventStatus is one of the service's last events.
 type EventStatus struct {
 	CreatedAt time.Time `json:"created_at"`
 	Message   string    `json:"message"`
 }
 
-// Status asks for all of it, in a few rounds.
-func (s *Service) Status(ctx context.Context) (*Status, error) {
-	if err := s.Read(ctx); err != nil {
+// A View is how much of a status is wanted.
+type View struct {
+	Events int    // of the service, the newest; AWS keeps 100
+	Meter  *Meter // reads what the service uses, nil: nobody does
+}
+
+// Status asks for all of it: in three rounds of requests, and one or two more for the tasks of a deployment that fails.
+func (s *Service) Status(ctx context.Context, v View) (*Status, error) {
+	if err := s.locate(ctx); err != nil {
 		return nil, err
 	}
-	st := &Status{Tasks: []TaskStatus{}, Targets: []TargetStatus{}, Events: []EventStatus{}, Service: ServiceStatus{
+	st := &Status{Tasks: []TaskStatus{}, Targets: []TargetStatus{}, Alarms: []AlarmStatus{}, Events: []EventStatus{}}
+	for _, e := range s.Live.Events[:max(0, min(v.Events, len(s.Live.Events)))] {
+		st.Events = append(st.Events, EventStatus{val(e.CreatedAt), val(e.Message)})
+	}
+	notes := make([]string, 2)
+	err := together(
+		func() (err error) {
+			s.Definition, s.Tags, err = s.describe(ctx, val(s.Live.TaskDefinition))
+			return err
+		},
+		func() (err error) { st.Deployment, err = s.deployment(ctx); return err },
+		func() (err error) { st.Tasks, err = s.tasks(ctx); return err },
+		func() (err error) { st.Targets, err = s.targets(ctx); return err },
+		func() (err error) { st.Scaling, st.Alarms, notes[0], err = s.scaled(ctx); return err },
+		func() (err error) { st.Metrics, notes[1], err = v.Meter.read(ctx, s); return err })
+	if err != nil {
+		return nil, err
+	}
+	st.Service = ServiceStatus{
 		Name: s.Name, Cluster: short(s.Cluster), Status: val(s.Live.Status), TaskDefinition: s.Revision(), Image: s.Image(),
 		DesiredCount: s.Live.DesiredCount, RunningCount: s.Live.RunningCount, PendingCount: s.Live.PendingCount,
-	}}
-	tags := tagsOf(s.Live.Tags)
+	}
 	if n, ok := aws.ParseReleaseNote(tagsOf(s.Tags)[aws.TagRelease]); ok {
 		st.Service.Release = n.Verb + " by " + n.By + " at " + n.At.Format(time.RFC3339)
 	}
-	for _, e := range s.Live.Events[:min(5, len(s.Live.Events))] {
-		st.Events = append(st.Events, EventStatus{val(e.CreatedAt), val(e.Message)})
+	if st.Deployment.Err() != nil {
+		st.Cause = s.cause(ctx, st.Deployment.seen)
 	}
-	err := together(func() (err error) { st.Deployment, err = s.deployment(ctx); return err },
-		func() (err error) { st.Tasks, err = s.tasks(ctx); return err },
-		func() (err error) { st.Targets, err = s.targets(ctx); return err },
-		func() (err error) { st.Scaling, err = s.scaling(ctx, tags[aws.TagScale]); return err })
-	if err == nil && st.Deployment.Err() != nil {
-		v := Judge((&Watch{Foreign: s.Foreign}).Gather(ctx, s.Calls, s.Cluster, s.Name, st.Deployment.seen))
-		st.Cause = &v
+	for _, n := range notes {
+		if n != "" {
+			st.Notes = append(st.Notes, n)
+		}
 	}
-	return st, err
+	return st, nil
+}
+
+// A judged deployment is one whose cause is known: it is looked for once in each of its states.
+type judged struct {
+	arn   string
+	state types.ServiceDeploymentStatus
+	why   *Verdict
+}
+
+// cause is why a deployment failed.
+func (s *Service) cause(ctx context.Context, d *aws.Deployment) *Verdict {
+	if s.judged == nil || s.judged.arn != d.ARN || s.judged.state != d.Status || d.ARN == "" {
+		v := Judge((&Watch{Foreign: s.Foreign}).Gather(ctx, s.Calls, s.Cluster, s.Name, d))
+		s.judged = &judged{d.ARN, d.Status, &v}
+	}
+	return s.judged.why
+}
+
+// shown is how many scaling activities a status has.
+const shown = 3
+
+// scaled is who moves the count, and the alarms that make them, with a note where those can't be read.
+func (s *Service) scaled(ctx context.Context) (st *ScalingStatus, alarms []AlarmStatus, note string, err error) {
+	if st, err = s.Scaling(ctx, shown); err != nil {
+		return nil, nil, "", err
+	}
+	if st != nil {
+		if n, ok := aws.ParseScaleNote(tagsOf(s.Live.Tags)[aws.TagScale]); ok && (Range{n.Min, n.Max}) == st.Range() {
+			st.Note = "scale by " + n.By + " at " + n.At.Format(time.RFC3339)
+		}
+	}
+	if alarms, err = s.alarms(ctx, st); err != nil {
+		note, err = unreadable("alarms", err)
+		alarms = []AlarmStatus{}
+	}
+	return st, alarms, note, err
+}
+
+// unreadable makes a note of an error that a status can do without: CloudWatch is denied, or not served.
+func unreadable(what string, err error) (string, error) {
+	m := aws.Explain(err)
+	switch {
+	case m.Kind == aws.Denied && m.Message != "":
+		return "no " + what + ": " + m.Message, nil
+	case m.Kind == aws.Denied:
+		return "no " + what + ": CloudWatch is denied", nil
+	case aws.Lacks(err):
+		return "no " + what + ": this endpoint does not serve CloudWatch", nil
+	}
+	return "", err
 }
 
 func tagsOf(tags []types.Tag) map[string]string {
@@ -141,92 +219,6 @@ func together(reads ...func() error) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
-}
-
-// scaling is the range, with the note of who has set it as long as it is that one.
-func (s *Service) scaling(ctx context.Context, note string) (*ScalingStatus, error) {
-	r, err := s.Range(ctx)
-	if err != nil || r == nil {
-		return nil, err
-	}
-	st := &ScalingStatus{MinCapacity: r.Min, MaxCapacity: r.Max}
-	if n, ok := aws.ParseScaleNote(note); ok && (Range{n.Min, n.Max}) == *r {
-		st.Note = "scale by " + n.By + " at " + n.At.Format(time.RFC3339)
-	}
-	return st, nil
-}
-
-func (s *Service) deployment(ctx context.Context) (*DeploymentStatus, error) {
-	d, err := s.Calls.ECS.LatestDeployment(ctx, s.Cluster, s.Name)
-	if err != nil || d == nil {
-		return nil, err
-	}
-	st := &DeploymentStatus{
-		Status: string(d.Status), Reason: d.Reason, Progress: d.Missing(), TaskDefinition: short(d.TaskDefinition), ARN: d.ARN, CreatedAt: moment(d.Created), FinishedAt: moment(d.Finished), seen: d,
-	}
-	if d.Failed > 0 || d.Err() != nil {
-		st.LastFailure, err = s.Calls.ECS.WhyStopped(ctx, s.Cluster, s.Name, d.TaskDefinition)
-	}
-	return st, err
-}
-
-// tasks are the service's, those that run first. AWS describes 100 at a time.
-func (s *Service) tasks(ctx context.Context) ([]TaskStatus, error) {
-	all := []TaskStatus{}
-	in := &ecs.ListTasksInput{Cluster: &s.Cluster, ServiceName: &s.Name}
-	for more := true; more; {
-		page, err := s.Calls.ECS.ListTasks(ctx, in)
-		if err != nil {
-			return nil, err
-		}
-		in.NextToken, more = page.NextToken, page.NextToken != nil
-		if len(page.TaskArns) == 0 {
-			continue
-		}
-		out, err := s.Calls.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: &s.Cluster, Tasks: page.TaskArns})
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range out.Tasks {
-			all = append(all, task(t))
-		}
-	}
-	slices.SortFunc(all, func(a, b TaskStatus) int { return cmp.Compare(a.ID, b.ID) })
-	return all, nil
-}
-
-func task(t types.Task) TaskStatus {
-	st := TaskStatus{
-		ID: short(val(t.TaskArn)), LastStatus: val(t.LastStatus), DesiredStatus: val(t.DesiredStatus), HealthStatus: string(t.HealthStatus),
-		AvailabilityZone: val(t.AvailabilityZone), TaskDefinition: short(val(t.TaskDefinitionArn)), StartedAt: t.StartedAt, StoppedReason: val(t.StoppedReason), PrivateIP: aws.PrivateIP(t),
-	}
-	return st
-}
-
-// targets are those of all target groups that the service registers in.
-func (s *Service) targets(ctx context.Context) ([]TargetStatus, error) {
-	all := []TargetStatus{}
-	for _, lb := range s.Live.LoadBalancers {
-		if val(lb.TargetGroupArn) == "" {
-			continue
-		}
-		out, err := s.Calls.ELB.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: lb.TargetGroupArn})
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range out.TargetHealthDescriptions {
-			t := TargetStatus{}
-			if d.Target != nil {
-				t.ID, t.Port = val(d.Target.Id), val(d.Target.Port)
-			}
-			if h := d.TargetHealth; h != nil {
-				t.State, t.Reason, t.Description = string(h.State), string(h.Reason), val(h.Description)
-			}
-			all = append(all, t)
-		}
-	}
-	slices.SortFunc(all, func(a, b TargetStatus) int { return strings.Compare(a.ID, b.ID) })
-	return all, nil
 }
 
 func moment(t time.Time) *time.Time {

@@ -14,7 +14,7 @@ import (
 
 func (w *world) status() *release.Status {
 	w.t.Helper()
-	st, err := w.service().Status(w.t.Context())
+	st, err := w.service().Status(w.t.Context(), release.View{Events: 5})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestStatus(t *testing.T) {
 		if len(st.Tasks) != 2 || len(st.Targets) != 2 || st.Targets[0].State != "healthy" || st.Tasks[0].PrivateIP == "" || len(st.Events) == 0 {
 			t.Errorf("%+v %+v %+v", st.Tasks, st.Targets, st.Events)
 		}
-		if d, r := st.Deployment, st.Scaling; d.Status != "SUCCESSFUL" || d.Progress != "" || d.FinishedAt == nil || *r != (release.ScalingStatus{MinCapacity: 2, MaxCapacity: 10}) {
+		if d, r := st.Deployment, st.Scaling; d.Status != "SUCCESSFUL" || d.Progress != "" || d.FinishedAt == nil || r.Range() != (release.Range{Min: 2, Max: 10}) || r.Note != "" {
 			t.Errorf("%+v %+v", d, r)
 		}
 
@@ -66,7 +66,7 @@ func TestStatus(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if st = w.status(); *st.Scaling != (release.ScalingStatus{MaxCapacity: 9}) {
+		if st = w.status(); st.Scaling.Range() != (release.Range{Max: 9}) || st.Scaling.Note != "" {
 			t.Errorf("somebody else's range: %+v", st.Scaling)
 		}
 		if _, err := w.deploy(t.Context(), first); err != nil || w.runs() == "app:2" { // with no task to run
@@ -90,13 +90,13 @@ func TestStatusUnscaled(t *testing.T) {
 		if err := s.Read(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if out, err := s.Scale(t.Context(), release.Scaling{Count: new(int32(3)), By: me, Of: release.Range{Min: 2, Max: 10}}); err != nil || out.Text() != "desired count 2 -> 3" {
+		if out, err := s.Scale(t.Context(), release.Scaling{Count: new(int32(3)), By: me, Of: release.Range{Min: 2, Max: 10}}); err != nil || strings.Join(out.Lines(), "|") != "desired count 2 -> 3|nothing scales this service: the count stays until somebody sets another" {
 			t.Error(err, out)
 		}
 		for _, op := range []string{"ListTasks", "DescribeTargetHealth", "DescribeScalableTargets"} {
 			w.Inject(sandbox.Fault{Op: op, Code: "AccessDeniedException", Message: "User: " + me + " is not authorized to perform: x:" + op})
 		}
-		_, err := w.service().Status(t.Context())
+		_, err := w.service().Status(t.Context(), release.View{})
 		if err == nil || strings.Count(err.Error(), "not authorized") != 3 {
 			t.Error(err)
 		}

@@ -170,14 +170,14 @@ func TestScale(t *testing.T) {
 			note aws.ScaleNote
 		}{
 			{release.Scaling{Count: n(5)}, "desired count 2 -> 5\nthe range stays 2 to 10; autoscaling may move the count again within it", []string{update, tag}, aws.ScaleNote{Desired: 5, Min: 2, Max: 10}},
-			{release.Scaling{Count: n(12)}, "desired count 5 -> 12\nthe range is now 2 to 12; autoscaling may move the count again within it", []string{target, update, tag}, aws.ScaleNote{Desired: 12, Min: 2, Max: 12}},
-			{release.Scaling{Min: n(1), Max: n(4)}, "desired count 12 -> 4\nthe range is now 1 to 4; autoscaling may move the count again within it", []string{target, update, tag}, aws.ScaleNote{Min: 1, Max: 4}},
-			{release.Scaling{Count: n(-4), Relative: true}, "desired count 4 -> 0\nthe range is now 0 to 4; autoscaling may move the count again within it", []string{target, update, tag}, aws.ScaleNote{Max: 4}},
+			{release.Scaling{Count: n(12)}, "desired count 5 -> 12\nthe range is now 2 to 12 (its maximum was 10); autoscaling may move the count again within it", []string{target, update, tag}, aws.ScaleNote{Desired: 12, Min: 2, Max: 12}},
+			{release.Scaling{Min: n(1), Max: n(4)}, "desired count 12 -> 4\nthe range is now 1 to 4 (its minimum was 2, its maximum was 12); autoscaling may move the count again within it", []string{target, update, tag}, aws.ScaleNote{Min: 1, Max: 4}},
+			{release.Scaling{Count: n(-4), Relative: true}, "desired count 4 -> 0\nthe range is now 0 to 4 (its minimum was 1); autoscaling may move the count again within it", []string{target, update, tag}, aws.ScaleNote{Max: 4}},
 			{release.Scaling{Count: n(0)}, "desired count stays 0\nthe range stays 0 to 4; autoscaling may move the count again within it", []string{tag}, aws.ScaleNote{Max: 4}},
 		} {
 			out, ops := scale(c.wish)
-			if out.Text() != c.text || !slices.Equal(ops, c.ops) {
-				t.Errorf("%q %v\nwant %q %v", out.Text(), ops, c.text, c.ops)
+			if text := strings.Join(out.Lines()[:2], "\n"); text != c.text || !slices.Equal(ops, c.ops) {
+				t.Errorf("%q %v\nwant %q %v", text, ops, c.text, c.ops)
 			}
 			sv := w.live()
 			note, ok := aws.ParseScaleNote(aws.TagMap(sv.Tags, func(t types.Tag) (*string, *string) { return t.Key, t.Value })[aws.TagScale])

@@ -184,7 +184,7 @@ func (w *world) runs() string {
 func (w *world) serving(since time.Time) (n int) {
 	w.t.Helper()
 	s := w.service()
-	st, err := s.Status(w.t.Context())
+	st, err := s.Status(w.t.Context(), release.View{Events: 5})
 	if err != nil {
 		w.t.Fatal(err)
 	}
