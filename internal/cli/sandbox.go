@@ -18,6 +18,11 @@ import (
 func (p *process) sandbox() *cli.Command {
 	return &cli.Command{
 		Name: "sandbox", Category: "tool", Usage: "serve the simulated AWS on a port, for the AWS CLI, boto3, Terraform",
+		Description: "It asks for no credentials. A session of ECS Exec in one of its tasks is a program of this machine, run as who serves\n" +
+			"the sandbox (Linux and macOS): wherever it listens, the stream of a session is opened from this machine only, under\n" +
+			"a name of loopback, never by a web page, and once, with the random token that ExecuteCommand answered. Whoever can\n" +
+			"run programs on this machine can have such a session. A forwarded port leads to the simulated container, or to\n" +
+			"this machine.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:4566", Usage: "the `ADDRESS` to serve on"},
 			&cli.StringFlag{Name: "speed", Value: "60x", Usage: "how much faster AWS's waits run: `60x`, 1x, instant"},

@@ -41,7 +41,6 @@ func OpenPort(ctx context.Context, s Session, d Dial, refused func()) (*Port, er
 	if err != nil {
 		return nil, err
 	}
-	go func() { <-c.Done(); _ = feed.Close() }()
 	if c.Type != "Port" || !newer(c.AgentVersion, muxSince) {
 		c.Terminate()
 		return nil, fmt.Errorf("the agent %s in the container began a session of type %q, which can't be shared by connections", c.AgentVersion, c.Type)
@@ -52,6 +51,7 @@ func OpenPort(ctx context.Context, s Session, d Dial, refused func()) (*Port, er
 	if err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
+	go func() { <-c.Done(); _ = mux.Close() }()
 	return &Port{c, mux}, nil
 }
 
@@ -73,6 +73,7 @@ func (a *Agent) Serve(in *io.PipeReader, dial func(context.Context) (net.Conn, e
 	if err != nil {
 		return err
 	}
+	defer func() { _ = mux.Close() }()
 	for {
 		far, err := mux.AcceptStream()
 		if err != nil {
@@ -104,16 +105,11 @@ func carry(far *smux.Stream, conn net.Conn) {
 	_ = far.Close()
 }
 
-// A stream is the channel's payloads of type Output as a stream of bytes.
+// A stream is the channel's payloads of type Output as a stream of bytes. To close it leaves the channel open: there may be
+// something left to say.
 type stream struct {
 	*io.PipeReader
 	c *Channel
 }
 
 func (s *stream) Write(p []byte) (int, error) { return s.c.Write(p) }
-
-// Close ends both directions.
-func (s *stream) Close() error {
-	s.c.Close()
-	return s.PipeReader.Close()
-}

@@ -177,26 +177,11 @@ func TestStartSession(t *testing.T) {
 			Parameters: map[string][]string{"portNumber": {"8080"}},
 		}
 		out := must(systems.StartSession(t.Context(), in))(t)
-		refusals := make(chan struct{}, 1)
-		port, err := datachannel.OpenPort(t.Context(), datachannel.Session{ID: *out.SessionId, StreamURL: *out.StreamUrl, Token: *out.TokenValue}, f.dial(nil), func() { refusals <- struct{}{} })
-		if err != nil {
-			t.Fatal(err)
-		}
-		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
-			near, far := net.Pipe()
-			go func() { _ = port.Carry(far) }()
-			return near, nil
-		}}}
-		resp, err := client.Get("http://task/health")
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(resp.Body)
-		if _ = resp.Body.Close(); err != nil || string(body) != "GET /health from task "+id+" in the sandbox\n" {
-			t.Errorf("%q %v", body, err)
+		if made := f.open.all[*out.SessionId]; made == nil || made.port != "8080" || made.remote || made.task != id || !slices.Contains(made.ports, "8080") || made.Token != *out.TokenValue {
+			t.Errorf("%+v", made)
 		}
 		must(systems.TerminateSession(t.Context(), &ssm.TerminateSessionInput{SessionId: out.SessionId}))(t)
-		if err := port.Wait(); err == nil {
+		if f.open.all[*out.SessionId] != nil {
 			t.Error("the session goes on")
 		}
 		for change, code := range map[string]string{
@@ -217,6 +202,46 @@ func TestStartSession(t *testing.T) {
 			refused(t, err, code, "")
 		}
 	})
+}
+
+// TestForwardedPort holds what a forwarded port of a simulated container answers, and how its session ends. It is no test of
+// a bubble: smux shares its timers among all sessions of a process.
+func TestForwardedPort(t *testing.T) {
+	t.Parallel()
+	box := open(t, "")
+	cfg := box.Config("eu-west-1")
+	begin := func() (*session, *datachannel.Port) {
+		made := box.open.add("sandbox.invalid", "x-", &session{kind: "Port", port: "8080", ports: []string{"8080"}, task: "1234"})
+		dial := datachannel.Dial{HTTP: cfg.HTTPClient.(*http.Client), Credentials: cfg.Credentials, Region: cfg.Region}
+		port, err := datachannel.OpenPort(t.Context(), made.Session, dial, func() { t.Error("refused") })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made, port
+	}
+	made, port := begin()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		go func() { _ = port.Carry(far) }()
+		return near, nil
+	}}}
+	resp, err := client.Get("http://task/health")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if _ = resp.Body.Close(); err != nil || string(body) != "GET /health from task 1234 in the sandbox\n" {
+		t.Errorf("%q %v", body, err)
+	}
+	box.open.end(made.ID)
+	if err := port.Wait(); err == nil {
+		t.Error("the session goes on")
+	}
+	_, port = begin()
+	began := time.Now()
+	if port.Terminate(); time.Since(began) > time.Second {
+		t.Errorf("it took %v to end a session", time.Since(began))
+	}
 }
 
 // TestForwardedHost holds that a session reaches this machine's ports and no other machine's.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -72,12 +73,17 @@ func (p *shell) run(ctx context.Context, in *io.PipeReader, out io.Writer) error
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.Dir = os.TempDir()
-	cmd.Env = append([]string{"TERM=xterm-256color", "LANG=C.UTF-8"}, p.environment...)
+	env := []string{"TERM=xterm-256color", "LANG=C.UTF-8"}
 	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
-		cmd.Env = append(cmd.Env, name+"="+os.Getenv(name))
+		env = append(env, name+"="+os.Getenv(name))
 	}
+	env = append(env, p.environment...)
+	file, err := lookPath(words[0], env)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, file, words[1:]...)
+	cmd.Args[0], cmd.Dir, cmd.Env = words[0], os.TempDir(), env
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // it leads a session of its own
 	p.mu.Lock()
 	size := &p.size
@@ -102,6 +108,25 @@ func (p *shell) run(ctx context.Context, in *io.PipeReader, out io.Writer) error
 	p.terminal = nil
 	_ = terminal.Close()
 	return nil
+}
+
+// lookPath finds a program where the container looks for it, so that an image without a shell is one whose PATH is empty.
+func lookPath(name string, env []string) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	path := ""
+	for _, kv := range env { // the last one counts
+		if value, ok := strings.CutPrefix(kv, "PATH="); ok {
+			path = value
+		}
+	}
+	for _, dir := range filepath.SplitList(path) {
+		if file, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return file, nil
+		}
+	}
+	return "", &exec.Error{Name: name, Err: exec.ErrNotFound}
 }
 
 // split takes a command line apart as a shell does: words, quotes, backslashes; no more.
