@@ -77,17 +77,18 @@ type piped struct {
 	header http.Header
 	body   *io.PipeWriter
 	answer *http.Response
-	begun  chan *http.Response // nil once the answer has begun
+	begun  chan *http.Response // gets the answer once
+	wrote  bool
 }
 
 func (p *piped) Header() http.Header { return p.header }
 func (p *piped) FlushError() error   { return nil }
 
 func (p *piped) WriteHeader(status int) {
-	if p.begun != nil {
+	if !p.wrote {
+		p.wrote = true
 		p.answer.StatusCode, p.answer.Status, p.answer.Header = status, http.StatusText(status), p.header.Clone()
 		p.begun <- p.answer
-		p.begun = nil
 	}
 }
 
