@@ -9,60 +9,66 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+
+	"github.com/fargatectl/fargatectl/image/dockerfile"
 )
 
 // configure does an instruction that changes the configuration alone.
-func (s *stage) configure(b *builder, c instructions.Command) error {
+func (s *stage) configure(b *builder, i *dockerfile.Instruction) error {
 	x := &s.config.Config
 	said := ""
-	switch c := c.(type) {
-	case *instructions.MaintainerCommand:
-		s.config.Author = c.Maintainer
-		said = "MAINTAINER " + c.Maintainer
-	case *instructions.EnvCommand:
-		said = s.setEnv(c)
-	case *instructions.LabelCommand:
-		said = s.setLabels(c)
-	case *instructions.CmdCommand:
-		x.Cmd, s.cmdSet = s.words(c.ShellDependantCmdLine), true
+	switch i.Name {
+	case "MAINTAINER":
+		s.config.Author = i.Args[0]
+		said = "MAINTAINER " + i.Args[0]
+	case "ENV":
+		said = s.setEnv(i.Pairs)
+	case "LABEL":
+		said = s.setLabels(i.Pairs)
+	case "CMD":
+		x.Cmd, s.cmdSet = s.words(i), true
 		x.ArgsEscaped = true //nolint:staticcheck // as BuildKit sets it
 		said = fmt.Sprintf("CMD %q", x.Cmd)
-	case *instructions.EntrypointCommand:
-		x.Entrypoint = s.words(c.ShellDependantCmdLine)
+	case "ENTRYPOINT":
+		x.Entrypoint = s.words(i)
 		if !s.cmdSet {
 			x.Cmd = nil
 		}
 		said = fmt.Sprintf("ENTRYPOINT %q", x.Entrypoint)
-	case *instructions.HealthCheckCommand:
-		h := *c.Health
-		x.Healthcheck = &h
-		said = fmt.Sprintf("HEALTHCHECK %+v", h)
-	case *instructions.ExposeCommand:
-		return s.expose(b, c)
-	case *instructions.UserCommand:
-		x.User = c.User
-		said = "USER " + c.User
-	case *instructions.VolumeCommand:
-		if slices.Contains(c.Volumes, "") {
+	case "HEALTHCHECK":
+		h, err := i.Health()
+		if err != nil {
+			return err
+		}
+		check := dockerspec.HealthcheckConfig(h)
+		x.Healthcheck = &check
+		said = fmt.Sprintf("HEALTHCHECK %+v", check)
+	case "EXPOSE":
+		return s.expose(b, i)
+	case "USER":
+		x.User = i.Args[0]
+		said = "USER " + x.User
+	case "VOLUME":
+		if slices.Contains(i.Args, "") {
 			return errors.New("a volume has an empty name")
 		}
-		x.Volumes = with(x.Volumes, c.Volumes)
-		said = fmt.Sprintf("VOLUME %v", c.Volumes)
-	case *instructions.StopSignalCommand:
-		if !isSignal(c.Signal) {
-			return fmt.Errorf("%q is not a signal", c.Signal)
+		x.Volumes = with(x.Volumes, i.Args)
+		said = fmt.Sprintf("VOLUME %v", i.Args)
+	case "STOPSIGNAL":
+		if !isSignal(i.Args[0]) {
+			return fmt.Errorf("%q is not a signal", i.Args[0])
 		}
-		x.StopSignal = c.Signal
-		said = "STOPSIGNAL " + c.Signal
-	case *instructions.ShellCommand:
-		x.Shell = c.Shell
-		said = fmt.Sprintf("SHELL %v", c.Shell)
-	case *instructions.OnbuildCommand:
-		x.OnBuild = append(x.OnBuild, c.Expression)
+		x.StopSignal = i.Args[0]
+		said = "STOPSIGNAL " + x.StopSignal
+	case "SHELL":
+		x.Shell = i.Args
+		said = fmt.Sprintf("SHELL %v", i.Args)
+	case "ONBUILD":
+		x.OnBuild = append(x.OnBuild, i.Args[1])
 		return nil
 	default:
-		return &Refusal{File: b.Name, Line: line(c.Location()), Instruction: strings.ToUpper(c.Name()), Why: "is not known here"}
+		return b.file.refusal(i, "is not known here")
 	}
 	s.history(b, said, true)
 	return nil
@@ -80,51 +86,51 @@ func with(set map[string]struct{}, more []string) map[string]struct{} {
 }
 
 // setLabels is LABEL.
-func (s *stage) setLabels(c *instructions.LabelCommand) string {
+func (s *stage) setLabels(labels []dockerfile.Pair) string {
 	if s.config.Config.Labels == nil {
 		s.config.Config.Labels = map[string]string{}
 	}
 	said := []string{"LABEL"}
-	for _, l := range c.Labels {
-		s.config.Config.Labels[l.Key] = l.Value
-		said = append(said, l.String())
+	for _, l := range labels {
+		s.config.Config.Labels[l.Name] = l.Value
+		said = append(said, l.Name+"="+l.Value)
 	}
 	return strings.Join(said, " ")
 }
 
 // setEnv is ENV; all of its values are expanded before any of it counts.
-func (s *stage) setEnv(c *instructions.EnvCommand) string {
+func (s *stage) setEnv(pairs []dockerfile.Pair) string {
 	said := []string{"ENV"}
 	list := s.config.Config.Env
-	for _, e := range c.Env {
-		said = append(said, e.String())
-		s.env.set(e.Key, e.Value)
-		i := slices.IndexFunc(list, func(kv string) bool { return kv == e.Key || strings.HasPrefix(kv, e.Key+"=") })
+	for _, e := range pairs {
+		said = append(said, e.Name+"="+e.Value)
+		s.env.set(e.Name, e.Value)
+		i := slices.IndexFunc(list, func(kv string) bool { return kv == e.Name || strings.HasPrefix(kv, e.Name+"=") })
 		if i < 0 {
 			i, list = len(list), append(list, "")
 		}
-		list[i] = e.Key + "=" + e.Value
+		list[i] = e.Name + "=" + e.Value
 	}
 	s.config.Config.Env = list
 	return strings.Join(said, " ")
 }
 
 // words is a command line; one that is not a list is for the shell.
-func (s *stage) words(c instructions.ShellDependantCmdLine) []string {
-	if !c.PrependShell {
-		return c.CmdLine
+func (s *stage) words(i *dockerfile.Instruction) []string {
+	if i.List {
+		return i.Args
 	}
 	with := slices.Clone(s.config.Config.Shell)
 	if len(with) == 0 {
 		with = []string{"/bin/sh", "-c"}
 	}
-	return append(with, strings.Join(c.CmdLine, " "))
+	return append(with, strings.Join(i.Args, " "))
 }
 
 // expose is EXPOSE: ports and ranges; what stands before a last colon, for a host, is checked and dropped.
-func (s *stage) expose(b *builder, c *instructions.ExposeCommand) error {
+func (s *stage) expose(b *builder, i *dockerfile.Instruction) error {
 	var ports []string
-	for _, text := range c.Ports {
+	for _, text := range i.Args {
 		words, err := b.file.lex.ProcessWords(text, s.env)
 		if err != nil {
 			return err

@@ -12,31 +12,62 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
 	"github.com/moby/patternmatcher"
 	dmode "github.com/tonistiigi/dchapes-mode"
+
+	"github.com/fargatectl/fargatectl/image/dockerfile"
 )
 
 // A transfer is a COPY or an ADD.
 type transfer struct {
-	mover
-	instructions.SourcesAndDest
-	word         string // COPY or ADD
-	chown, chmod string
-	link         bool
-	parents      bool
-	exclude      []string
-	from         source
-	checksum     string
-	unpack       *bool
+	*dockerfile.Instruction
+	chown, chmod, checksum string
+	link, parents          bool
+	exclude                []string
+	unpack                 bool
+	unpackURLs             bool
+
+	paths []string
+	docs  []dockerfile.Document
+	dest  string
+	from  source
 }
 
-// String is the instruction as it is written.
-func (x transfer) String() string { return x.mover.String() }
+// newTransfer reads an instruction whose variables are expanded, but for those in documents.
+func newTransfer(i *dockerfile.Instruction, from source, in env) (transfer, error) {
+	last := len(i.Args) - 1
+	x := transfer{
+		Instruction: i, chown: i.Flag("chown"), chmod: i.Flag("chmod"), checksum: i.Flag("checksum"), link: i.Flag("link") == "true",
+		parents: i.Flag("parents") == "true", exclude: i.All("exclude"), unpack: i.Name == "ADD", unpackURLs: i.Flag("unpack") == "true",
+		dest: i.Args[last], from: from,
+	}
+	if i.Has("unpack") {
+		x.unpack = x.unpackURLs
+	}
+	lex := shell.NewLex('\\')
+	lex.SkipProcessQuotes = true
+	for _, arg := range i.Args[:last] {
+		d := i.Document(arg)
+		if d == nil {
+			x.paths = append(x.paths, arg)
+			continue
+		}
+		d.Text, d.Chomp = d.Content(), false
+		if d.Expand {
+			var err error
+			if d.Text, _, err = lex.ProcessWord(d.Text, in); err != nil {
+				return x, err
+			}
+		}
+		x.docs = append(x.docs, *d)
+	}
+	return x, nil
+}
 
 // copy does a COPY or ADD, and writes its layer.
 func (b *builder) copy(ctx context.Context, s *stage, x transfer) error {
-	b.Say(x.String())
+	b.Say(x.Text)
 	t, err := b.filesOf(ctx, s)
 	if err != nil {
 		return err
@@ -65,16 +96,16 @@ func (b *builder) copy(ctx context.Context, s *stage, x transfer) error {
 
 // fill copies every source.
 func (b *builder) fill(ctx context.Context, s *stage, x transfer, c copier) error {
-	dest := destination(s.config.Config.WorkingDir, x.DestPath)
-	if x.checksum != "" && (len(x.SourcePaths) != 1 || !isURL(x.SourcePaths[0])) {
+	dest := destination(s.config.Config.WorkingDir, x.dest)
+	if x.checksum != "" && (len(x.paths) != 1 || !isURL(x.paths[0])) {
 		return errors.New("--checksum is for one source, which is a URL")
 	}
-	for _, src := range x.SourcePaths {
+	for _, src := range x.paths {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
 		if isGit(src) {
-			return &Refusal{File: b.Name, Line: line(x.Location()), Instruction: x.word, Why: "of the Git repository " + src + " needs git"}
+			return b.file.refusal(x.Instruction, "of the Git repository "+src+" needs git")
 		}
 		if isURL(src) {
 			if err := b.download(ctx, x, c, src, dest); err != nil {
@@ -92,13 +123,13 @@ func (b *builder) fill(ctx context.Context, s *stage, x transfer, c copier) erro
 		}
 	}
 	c.contents = false
-	for _, doc := range x.SourceContents {
+	for _, doc := range x.docs {
 		c.from = newTree()
-		err := c.from.put(path.Join("/", doc.Path), &node{kind: kindFile, mode: 0o644, size: int64(len(doc.Data)), body: inMemory(doc.Data)})
+		err := c.from.put(path.Join("/", doc.Name), &node{kind: kindFile, mode: 0o644, size: int64(len(doc.Text)), body: inMemory(doc.Text)})
 		if err != nil {
 			return err
 		}
-		if err := c.copy(path.Join("/", doc.Path), dest); err != nil {
+		if err := c.copy(path.Join("/", doc.Name), dest); err != nil {
 			return err
 		}
 	}
@@ -162,12 +193,8 @@ func (b *builder) gather(x transfer, c copier, src, dest string) (err error) {
 	if err != nil {
 		return err
 	}
-	unpack := x.word == "ADD"
-	if x.unpack != nil {
-		unpack = *x.unpack
-	}
 	for _, p := range found {
-		if unpack {
+		if x.unpack {
 			done, err := b.unpack(x, c, p, dest)
 			if err != nil {
 				return fmt.Errorf("%s: %w", p, err)
@@ -225,7 +252,7 @@ const maxDownload = 8 << 30
 
 // download fetches a URL into a file and copies it; without --unpack an archive stays one. Its mode is 600, as with BuildKit.
 func (b *builder) download(ctx context.Context, x transfer, c copier, src, dest string) error {
-	if x.word != "ADD" {
+	if x.Name != "ADD" {
 		return errors.New("a URL is a source for ADD, not for COPY")
 	}
 	name := "__unnamed__"
@@ -258,7 +285,7 @@ func (b *builder) download(ctx context.Context, x transfer, c copier, src, dest 
 	if err := c.from.put("/"+name, &node{kind: kindFile, mode: 0o600, size: n, body: onDisk(out.Name())}); err != nil {
 		return err
 	}
-	if x.unpack != nil && *x.unpack {
+	if x.unpackURLs {
 		if done, err := b.unpack(x, c, "/"+name, dest); done || err != nil {
 			return err
 		}
@@ -268,7 +295,7 @@ func (b *builder) download(ctx context.Context, x transfer, c copier, src, dest 
 
 // history is the instruction as an image's history has it.
 func (x transfer) history() string {
-	said := []string{x.word}
+	said := []string{x.Name}
 	if x.parents {
 		said = append(said, "--parents")
 	}
@@ -278,11 +305,11 @@ func (x transfer) history() string {
 	if x.chmod != "" {
 		said = append(said, "--chmod="+x.chmod)
 	}
-	said = append(said, x.SourcePaths...)
-	for _, doc := range x.SourceContents {
-		said = append(said, "<<"+doc.Path)
+	said = append(said, x.paths...)
+	for _, doc := range x.docs {
+		said = append(said, "<<"+doc.Name)
 	}
-	return strings.Join(append(said, x.DestPath), " ")
+	return strings.Join(append(said, x.dest), " ")
 }
 
 // lay puts what is in another tree over this one, as a layer is put over those below it.

@@ -3,8 +3,8 @@
 // on disk) until a layer is written. RUN needs a container: a Dockerfile whose target is reached by way of one is refused,
 // as is everything else that would only be an approximation, by a [*Refusal] that names the line and the instruction.
 //
-// The rules are BuildKit's (github.com/moby/buildkit v0.30, frontend/dockerfile and tonistiigi/fsutil's copy): its parser
-// reads the Dockerfile, and testdata/dockerfiles holds what it made of each case. Where this package differs:
+// The rules are BuildKit's (github.com/moby/buildkit v0.30, frontend/dockerfile and tonistiigi/fsutil's copy), and
+// testdata/dockerfiles holds what it made of each case. Where this package differs:
 //
 //   - All times are the epoch, or SOURCE_DATE_EPOCH where that is a build argument; owners in the context are root; hard
 //     links in the context are files of their own: the same input gives the same digest on every machine, in every folder.
@@ -26,7 +26,6 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 )
 
 // A Context is the folder that COPY and ADD take from, less what is ignored.
@@ -145,14 +144,14 @@ type builder struct {
 // stage builds one stage: its base, then its instructions.
 func (b *builder) stage(ctx context.Context, s *stage) error {
 	if err := b.begin(ctx, s); err != nil {
-		return b.at(s.Location, "FROM", err)
+		return b.file.at(s.From, err)
 	}
-	for _, c := range s.Commands {
+	for _, i := range s.Instructions {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		if err := b.dispatch(ctx, s, c); err != nil {
-			return b.at(c.Location(), c.Name(), err)
+		if err := b.dispatch(ctx, s, i); err != nil {
+			return b.file.at(i, err)
 		}
 	}
 	return nil
@@ -219,11 +218,5 @@ func (b *builder) onbuild(s *stage, triggers []string) error {
 	if len(triggers) == 0 {
 		return nil
 	}
-	return &Refusal{File: b.Name, Line: line(s.Location), Instruction: "FROM", Why: fmt.Sprintf("%s has ONBUILD %s", s.BaseName, triggers[0])}
-}
-
-// a command that moves files
-type mover interface {
-	instructions.Command
-	String() string
+	return b.file.refusal(s.From, s.Base+" has ONBUILD "+triggers[0])
 }

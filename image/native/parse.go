@@ -1,7 +1,6 @@
 package native
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"runtime"
@@ -11,9 +10,9 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/moby/buildkit/frontend/dockerfile/instructions"
-	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
+
+	"github.com/fargatectl/fargatectl/image/dockerfile"
 )
 
 // scratch is the base that has nothing in it.
@@ -22,7 +21,7 @@ const scratch = "scratch"
 // A file is a Dockerfile that has been read.
 type file struct {
 	Options
-	syntax []parser.Range // of a frontend that is not Docker's own
+	*dockerfile.File
 	lex    *shell.Lex
 	global env // arguments before the first FROM, and what the builder gives
 	stages []*stage
@@ -37,44 +36,29 @@ type source struct {
 
 // parse reads the Dockerfile and finds out which stages the target needs.
 func parse(o Options) (*file, error) {
-	f := &file{Options: o}
-	at := func(where []parser.Range, what string, err error) error {
-		return &Error{File: o.Name, Line: line(where), Instruction: what, Err: err}
-	}
-	ref, _, where, ok := parser.DetectSyntax(o.Dockerfile)
-	if ok && !official(ref) {
-		f.syntax = where
-	}
-	tree, err := parser.Parse(bytes.NewReader(o.Dockerfile))
+	read, err := dockerfile.Parse(string(o.Dockerfile))
 	if err != nil {
-		return nil, f.misread(err)
+		return nil, misread(o.Name, err)
 	}
-	stages, metas, err := instructions.Parse(tree.AST, nil)
-	if err != nil {
-		return nil, f.misread(err)
-	}
-	if len(stages) == 0 {
-		return nil, &Error{File: o.Name, Err: errors.New("there is no FROM")}
-	}
-	f.lex = shell.NewLex(tree.EscapeToken)
-	if err := f.metaArgs(stages, metas); err != nil {
+	f := &file{Options: o, File: read, lex: shell.NewLex(read.Escape)}
+	if err := f.metaArgs(); err != nil {
 		return nil, err
 	}
 	named := map[string]*stage{}
-	for i, st := range stages {
-		s := &stage{Stage: st, index: i, from: map[instructions.Command]source{}}
-		if s.BaseName, _, err = f.lex.ProcessWord(st.BaseName, f.global); err != nil {
-			return nil, at(st.Location, "FROM", err)
+	for i, st := range read.Stages {
+		s := &stage{Stage: st, index: i, from: map[*dockerfile.Instruction]source{}}
+		if s.ref, _, err = f.lex.ProcessWord(st.Base, f.global); err == nil && s.ref == "" {
+			err = fmt.Errorf("%s is empty", st.Base)
 		}
-		if s.BaseName == "" {
-			return nil, at(st.Location, "FROM", fmt.Errorf("%s is empty", st.BaseName))
+		if err == nil {
+			s.platform, err = f.platform(st)
 		}
-		if s.platform, err = f.platform(st); err != nil {
-			return nil, at(st.Location, "FROM", err)
+		if err != nil {
+			return nil, f.at(st.From, err)
 		}
-		s.base = named[s.BaseName]
+		s.base = named[s.ref]
 		if s.Name != "" {
-			named[strings.ToLower(s.Name)] = s
+			named[s.Name] = s
 		}
 		f.stages = append(f.stages, s)
 	}
@@ -90,35 +74,48 @@ func parse(o Options) (*file, error) {
 	return f, nil
 }
 
+// at says where an error happened; one that says so itself stays as it is.
+func (f *file) at(i *dockerfile.Instruction, err error) error {
+	var r *Refusal
+	var e *Error
+	if errors.As(err, &r) || errors.As(err, &e) {
+		return err
+	}
+	return &Error{File: f.Name, Line: i.Line, Instruction: i.Name, Err: err}
+}
+
+// refusal refuses an instruction.
+func (f *file) refusal(i *dockerfile.Instruction, why string) error {
+	return &Refusal{File: f.Name, Line: i.Line, Instruction: i.Name, Why: why}
+}
+
 // official says whether a "# syntax=" names Docker's own frontend, whose language this is.
 func official(ref string) bool {
 	ref = strings.TrimPrefix(strings.TrimPrefix(ref, "docker.io/"), "index.docker.io/")
 	name, _, _ := strings.Cut(ref, "@")
 	name, _, _ = strings.Cut(name, ":")
-	return name == "docker/dockerfile" || name == "docker/dockerfile-upstream"
+	return name == "" || name == "docker/dockerfile" || name == "docker/dockerfile-upstream"
 }
 
-// misread gives an error of the parser its line. A flag that it does not know is for a newer builder.
-func (f *file) misread(err error) error {
-	e := &Error{File: f.Name, Err: err}
-	var at *parser.LocationError
-	if errors.As(err, &at) && len(at.Locations) > 0 {
-		e.Line, e.Err = line(at.Locations[0]), at.Unwrap()
+// misread gives an error of the parser the Dockerfile's name. A flag that is not known is for a newer builder.
+func misread(name string, err error) error {
+	e := &Error{File: name, Err: err}
+	var at *dockerfile.Error
+	if errors.As(err, &at) {
+		e.Line, e.Err = at.Line, at.Err
 	}
-	_, flag, unknown := strings.Cut(e.Err.Error(), "unknown flag: ")
-	if lines := bytes.Split(f.Dockerfile, []byte("\n")); unknown && e.Line > 0 && e.Line <= len(lines) {
-		flag, _, _ = strings.Cut(flag, " ")
-		word, _, _ := strings.Cut(string(bytes.TrimSpace(lines[e.Line-1])), " ")
-		return &Refusal{File: f.Name, Line: e.Line, Instruction: strings.ToUpper(word), Why: "has the flag " + flag + ", which is not known here"}
+	var flag *dockerfile.UnknownFlagError
+	if errors.As(err, &flag) {
+		return &Refusal{File: name, Line: e.Line, Instruction: flag.Instruction, Why: "--" + flag.Flag + " is not known here"}
 	}
 	return e
 }
 
 // metaArgs settles the arguments before the first FROM.
-func (f *file) metaArgs(stages []instructions.Stage, metas []instructions.ArgCommand) error {
+func (f *file) metaArgs() error {
 	target := f.Target
 	if target == "" {
-		target = stages[len(stages)-1].Name
+		target = f.Stages[len(f.Stages)-1].Name
 	}
 	if target == "" {
 		target = "default"
@@ -138,22 +135,22 @@ func (f *file) metaArgs(stages []instructions.Stage, metas []instructions.ArgCom
 		{"TARGETVARIANT", p.Variant},
 		{"TARGETSTAGE", target},
 	} {
-		if v, ok := f.Args[kv[0]]; ok {
+		if v, ok := f.Options.Args[kv[0]]; ok {
 			kv[1] = v
 		}
 		f.global.set(kv[0], kv[1])
 	}
-	for _, c := range metas {
-		for _, a := range c.Args {
-			value, given := f.Args[a.Key]
-			if !given && a.Value != nil {
+	for _, i := range f.File.Args {
+		for _, a := range i.Pairs {
+			value, given := f.Options.Args[a.Name]
+			if !given && !a.Bare {
 				var err error
-				if value, _, err = f.lex.ProcessWord(*a.Value, f.global); err != nil {
-					return &Error{File: f.Name, Line: line(c.Location()), Instruction: "ARG", Err: err}
+				if value, _, err = f.lex.ProcessWord(a.Value, f.global); err != nil {
+					return f.at(i, err)
 				}
 			}
-			if given || a.Value != nil {
-				f.global.set(a.Key, value)
+			if given || !a.Bare {
+				f.global.set(a.Name, value)
 			}
 		}
 	}
@@ -161,16 +158,17 @@ func (f *file) metaArgs(stages []instructions.Stage, metas []instructions.ArgCom
 }
 
 // platform is what FROM --platform says, nil without it.
-func (f *file) platform(st instructions.Stage) (*v1.Platform, error) {
-	if st.Platform == "" {
+func (f *file) platform(st *dockerfile.Stage) (*v1.Platform, error) {
+	written := st.From.Flag("platform")
+	if written == "" {
 		return nil, nil //nolint:nilnil // the target's
 	}
-	text, _, err := f.lex.ProcessWord(st.Platform, f.global)
+	text, _, err := f.lex.ProcessWord(written, f.global)
 	if err != nil {
 		return nil, err
 	}
 	if text == "" {
-		return nil, fmt.Errorf("--platform=%s is empty", st.Platform)
+		return nil, fmt.Errorf("--platform=%s is empty", written)
 	}
 	words := strings.Split(strings.ToLower(text), "/")
 	switch {
@@ -204,18 +202,14 @@ func normal(p v1.Platform) *v1.Platform {
 }
 
 // sources finds out what every COPY --from means.
-func (f *file) sources(named map[string]*stage) error {
+func (f *file) sources(named map[string]*stage) (err error) {
 	for _, s := range f.stages {
-		for _, c := range s.Commands {
-			copying, ok := c.(*instructions.CopyCommand)
-			if !ok || copying.From == "" {
-				continue
+		for _, i := range s.Instructions {
+			if from := i.Flag("from"); i.Name == "COPY" && from != "" {
+				if s.from[i], err = f.source(s, from, named); err != nil {
+					return f.at(i, err)
+				}
 			}
-			from, err := f.source(s, copying.From, named)
-			if err != nil {
-				return &Error{File: f.Name, Line: line(c.Location()), Instruction: "COPY", Err: err}
-			}
-			s.from[c] = from
 		}
 	}
 	return nil
@@ -250,8 +244,8 @@ func (s *stage) reach() {
 	if s.base != nil {
 		s.base.reach()
 	}
-	for _, c := range s.Commands {
-		if from := s.from[c].stage; from != nil {
+	for _, i := range s.Instructions {
+		if from := s.from[i].stage; from != nil {
 			from.reach()
 		}
 	}
@@ -259,36 +253,40 @@ func (s *stage) reach() {
 
 // refuse finds the first instruction on the way to the target that needs an engine.
 func (f *file) refuse() error {
-	refusal := func(where []parser.Range, what, why string) error {
-		return &Refusal{File: f.Name, Line: line(where), Instruction: what, Why: why}
-	}
-	if f.syntax != nil {
-		return refusal(f.syntax, "# syntax", "names a frontend of its own, which must run inside a container")
+	if !official(f.Syntax) {
+		return &Refusal{File: f.Name, Line: f.SyntaxLine, Instruction: "# syntax=" + f.Syntax, Why: "is a frontend of its own, which must run inside a container"}
 	}
 	for _, s := range f.stages {
 		if !s.reached {
 			continue
 		}
+		if s.base != nil {
+			for _, i := range s.base.Instructions {
+				if i.Name == "ONBUILD" {
+					return f.refusal(s.From, s.Base+" has "+i.Text)
+				}
+			}
+		}
+		for _, i := range s.Instructions {
+			if err := f.refuseOne(s, i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (f *file) refuseOne(s *stage, i *dockerfile.Instruction) error {
+	switch i.Name {
+	case "RUN":
 		in := ""
 		if s.Name != "" {
 			in = fmt.Sprintf("in stage %q ", s.Name)
 		}
-		if s.base != nil {
-			for _, c := range s.base.Commands {
-				if c, ok := c.(*instructions.OnbuildCommand); ok {
-					return refusal(s.Location, "FROM", fmt.Sprintf("%s has ONBUILD %s", s.BaseName, c.Expression))
-				}
-			}
-		}
-		for _, c := range s.Commands {
-			switch c := c.(type) {
-			case *instructions.RunCommand:
-				return refusal(c.Location(), "RUN", in+"must run inside a container")
-			case *instructions.AddCommand:
-				if i := slices.IndexFunc(c.SourcePaths, isGit); i >= 0 {
-					return refusal(c.Location(), "ADD", "of the Git repository "+c.SourcePaths[i]+" needs git")
-				}
-			}
+		return f.refusal(i, in+"must run inside a container")
+	case "ADD":
+		if n := slices.IndexFunc(i.Args, isGit); n >= 0 {
+			return f.refusal(i, "of the Git repository "+i.Args[n]+" needs git")
 		}
 	}
 	return nil
@@ -313,20 +311,12 @@ func isURL(src string) bool {
 	return strings.HasPrefix(src, "http://") || strings.HasPrefix(src, "https://")
 }
 
-// line is where an instruction begins.
-func line(where []parser.Range) int {
-	if len(where) == 0 {
-		return 0
-	}
-	return where[0].Start.Line
-}
-
 // epochName is the build argument for the time of everything: https://reproducible-builds.org/specs/source-date-epoch/
 const epochName = "SOURCE_DATE_EPOCH"
 
 // epoch is the time that everything gets.
 func (f *file) epoch() (time.Time, error) {
-	text, ok := f.Args[epochName]
+	text, ok := f.Options.Args[epochName]
 	if !ok {
 		text, _ = f.global.Get(epochName)
 	}

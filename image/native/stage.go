@@ -2,7 +2,6 @@ package native
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -10,11 +9,11 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/moby/buildkit/frontend/dockerfile/instructions"
-	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/fargatectl/fargatectl/image/dockerfile"
 )
 
 // defaultPath is the PATH of an image that has none.
@@ -25,11 +24,12 @@ const historyComment = "fargatectl"
 
 // A stage is a FROM with its instructions, and what has become of it.
 type stage struct {
-	instructions.Stage
+	*dockerfile.Stage
 	index    int
+	ref      string       // what FROM names, its variables expanded
 	base     *stage       // that FROM names; nil: scratch or an image
 	platform *v1.Platform // of FROM --platform
-	from     map[instructions.Command]source
+	from     map[*dockerfile.Instruction]source
 	reached  bool
 
 	config dockerspec.DockerOCIImage
@@ -40,16 +40,6 @@ type stage struct {
 	cmdSet bool // CMD stood in this stage
 }
 
-// at says where an error happened; a refusal says so itself.
-func (b *builder) at(where []parser.Range, what string, err error) error {
-	var r *Refusal
-	var e *Error
-	if errors.As(err, &r) || errors.As(err, &e) {
-		return err
-	}
-	return &Error{File: b.Name, Line: line(where), Instruction: strings.ToUpper(what), Err: err}
-}
-
 // begin is FROM.
 func (b *builder) begin(ctx context.Context, s *stage) error {
 	switch {
@@ -57,7 +47,7 @@ func (b *builder) begin(ctx context.Context, s *stage) error {
 		s.config, s.env, s.image, s.layers = cloned(s.base.config), s.base.env.clone(), s.base.image, slices.Clone(s.base.layers)
 		s.config.Config.OnBuild = nil
 		return nil
-	case s.BaseName == scratch:
+	case s.ref == scratch:
 		s.config.OS, s.config.Architecture, s.config.Variant = b.Platform.OS, b.Platform.Architecture, b.Platform.Variant
 		s.config.RootFS.Type = "layers"
 		s.config.Config.WorkingDir = "/"
@@ -66,9 +56,9 @@ func (b *builder) begin(ctx context.Context, s *stage) error {
 		if s.platform != nil {
 			p = *s.platform
 		}
-		b.Say("FROM " + s.BaseName)
+		b.Say("FROM " + s.ref)
 		var err error
-		if s.image, err = b.open(ctx, s.BaseName, p); err != nil {
+		if s.image, err = b.open(ctx, s.ref, p); err != nil {
 			return err
 		}
 		s.config = cloned(s.image.config)
@@ -123,84 +113,97 @@ func cloned(c dockerspec.DockerOCIImage) dockerspec.DockerOCIImage {
 }
 
 // dispatch does one instruction.
-func (b *builder) dispatch(ctx context.Context, s *stage, c instructions.Command) error {
-	if err := b.expand(s, c); err != nil {
+func (b *builder) dispatch(ctx context.Context, s *stage, of *dockerfile.Instruction) error {
+	i, err := b.expanded(s, of)
+	if err != nil {
 		return err
 	}
-	switch c := c.(type) {
-	case *instructions.ArgCommand:
-		return b.arg(s, c)
-	case *instructions.WorkdirCommand:
-		return b.workdir(ctx, s, c)
-	case *instructions.CopyCommand:
-		return b.copy(ctx, s, transfer{
-			mover: c, word: "COPY", SourcesAndDest: c.SourcesAndDest, chown: c.Chown, chmod: c.Chmod, link: c.Link, parents: c.Parents,
-			exclude: c.ExcludePatterns, from: s.from[c],
-		})
-	case *instructions.AddCommand:
-		return b.copy(ctx, s, transfer{
-			mover: c, word: "ADD", SourcesAndDest: c.SourcesAndDest, chown: c.Chown, chmod: c.Chmod, link: c.Link,
-			exclude: c.ExcludePatterns, checksum: c.Checksum, unpack: c.Unpack,
-		})
-	}
-	return s.configure(b, c)
-}
-
-// expand puts the values of variables in their places; ARG sees to it itself.
-func (b *builder) expand(s *stage, c instructions.Command) error {
-	if _, isArg := c.(*instructions.ArgCommand); isArg {
-		return nil
-	}
-	if c, ok := c.(instructions.SupportsSingleWordExpansion); ok {
-		err := c.Expand(func(word string) (string, error) {
-			text, _, err := b.file.lex.ProcessWord(word, s.env)
-			return text, err
-		})
+	switch i.Name {
+	case "ARG":
+		return b.arg(s, i)
+	case "WORKDIR":
+		return b.workdir(ctx, s, i.Args[0])
+	case "COPY", "ADD":
+		x, err := newTransfer(i, s.from[of], s.env)
 		if err != nil {
 			return err
 		}
+		return b.copy(ctx, s, x)
 	}
-	if c, ok := c.(instructions.SupportsSingleWordExpansionRaw); ok { // documents
-		return c.ExpandRaw(func(word string) (string, error) {
-			lex := shell.NewLex('\\')
-			lex.SkipProcessQuotes = true
-			text, _, err := lex.ProcessWord(word, s.env)
-			return text, err
-		})
-	}
-	return nil
+	return s.configure(b, i)
 }
 
-// arg is ARG: a build argument, else one of the same name before the first FROM, else the default.
-func (b *builder) arg(s *stage, c *instructions.ArgCommand) error {
-	said := make([]string, 0, len(c.Args))
-	for _, a := range c.Args {
-		value, known := b.Args[a.Key]
+// expanded is an instruction with the values of variables in their places. ARG and EXPOSE see to it themselves, commands
+// leave it to the shell.
+func (b *builder) expanded(s *stage, i *dockerfile.Instruction) (*dockerfile.Instruction, error) {
+	var err error
+	word := func(text string) string {
+		expanded, _, failed := b.file.lex.ProcessWord(text, s.env)
+		if failed != nil && err == nil {
+			err = failed
+		}
+		return expanded
+	}
+	x := *i
+	switch i.Name {
+	case "ENV", "LABEL":
+		x.Pairs = slices.Clone(i.Pairs)
+		for n, p := range x.Pairs {
+			x.Pairs[n].Name, x.Pairs[n].Value = word(p.Name), word(p.Value)
+		}
+	case "USER", "WORKDIR", "VOLUME", "STOPSIGNAL":
+		x.Args = slices.Clone(i.Args)
+		for n, a := range x.Args {
+			x.Args[n] = word(a)
+		}
+	case "COPY", "ADD":
+		x.Flags, x.Args = slices.Clone(i.Flags), slices.Clone(i.Args)
+		for n, f := range x.Flags {
+			if slices.Contains([]string{"chown", "chmod", "checksum"}, f.Name) {
+				x.Flags[n].Value = word(f.Value)
+			}
+		}
+		for n, a := range x.Args {
+			if i.Document(a) == nil {
+				x.Args[n] = word(a)
+			}
+		}
+	default:
+		return i, nil
+	}
+	return &x, err
+}
+
+// arg is ARG: a build argument, else the default, else one of the same name before the first FROM.
+func (b *builder) arg(s *stage, i *dockerfile.Instruction) error {
+	said := []string{"ARG"}
+	for _, a := range i.Pairs {
+		value, known := b.Args[a.Name]
 		switch {
 		case known:
-		case a.Value != nil:
+		case a.Bare:
+			value, known = b.file.global.Get(a.Name)
+		default:
 			var err error
-			if value, _, err = b.file.lex.ProcessWord(*a.Value, s.env); err != nil {
+			if value, _, err = b.file.lex.ProcessWord(a.Value, s.env); err != nil {
 				return err
 			}
 			known = true
-		default:
-			value, known = b.file.global.Get(a.Key)
 		}
 		if !known {
-			said = append(said, a.Key)
+			said = append(said, a.Name)
 			continue
 		}
-		s.env.set(a.Key, value)
-		said = append(said, a.Key+"="+value)
+		s.env.set(a.Name, value)
+		said = append(said, a.Name+"="+value)
 	}
-	s.history(b, "ARG "+strings.Join(said, " "), true)
+	s.history(b, strings.Join(said, " "), true)
 	return nil
 }
 
 // workdir is WORKDIR: it makes the folder, for the user that is set.
-func (b *builder) workdir(ctx context.Context, s *stage, c *instructions.WorkdirCommand) error {
-	wd := workdir(s.config.Config.WorkingDir, c.Path)
+func (b *builder) workdir(ctx context.Context, s *stage, dir string) error {
+	wd := workdir(s.config.Config.WorkingDir, dir)
 	s.config.Config.WorkingDir = wd
 	if wd == "/" {
 		s.history(b, "WORKDIR "+wd, true)

@@ -94,7 +94,7 @@ func (b *builder) unpack(x transfer, c copier, src, dest string) (bool, error) {
 	}
 	kind, is, err := n.isArchive()
 	if kind == "xz" {
-		return false, &Refusal{File: b.Name, Line: line(x.Location()), Instruction: x.word, Why: "of the xz archive " + src + " needs xz"}
+		return false, b.file.refusal(x.Instruction, "of the xz archive "+src+" needs xz")
 	}
 	if !is || err != nil {
 		return false, err
