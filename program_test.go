@@ -20,8 +20,8 @@ func TestProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if size := float64(info.Size()) / (1 << 20); size > 33 {
-		t.Errorf("the binary has %.1f MiB, want at most 33", size)
+	if size := float64(info.Size()) / (1 << 20); size > 31 {
+		t.Errorf("the binary has %.1f MiB, want at most 31", size)
 	} else {
 		t.Logf("%.1f MiB", size)
 	}
