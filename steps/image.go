@@ -107,12 +107,9 @@ func (s *Image) wanted(ctx context.Context) (spec image.Spec, err error) {
 	return spec, nil
 }
 
-// platform is the service's, as images call it.
+// platform is the service's, as images call it, "" without a manifest.
 func (s *Image) platform() string {
-	if s.Manifest.Service.Architecture == "ARM64" {
-		return "linux/arm64"
-	}
-	return "linux/amd64"
+	return map[string]string{"ARM64": "linux/arm64", "X86_64": "linux/amd64"}[s.Manifest.Service.Architecture]
 }
 
 // Check reports why there can't be an image.

@@ -75,16 +75,20 @@ func (s *session) deploymentSteps(d *release.Deployment) []deploy.Step {
 		d.Image = live
 		return []deploy.Step{live, d}
 	}
+	if s.named {
+		given := &givenImage{&steps.Image{App: s.app, Fresh: true}}
+		d.Image = given
+		return []deploy.Step{given, d}
+	}
 	s.ecr = &steps.ECR{App: s.app}
 	image := &steps.Image{App: s.app, ECR: s.ecr, Fresh: s.app.Options.Image != ""}
 	scan := &steps.Scan{App: s.app, Image: image}
 	d.Image = scan // behind the gate
-	if s.named {
-		s.ecr = nil
-		return []deploy.Step{image, scan, d}
-	}
 	return []deploy.Step{s.ecr, image, scan, d}
 }
+
+// A givenImage is one that --image names for somebody else's service: no repository and no gate of ours is before it.
+type givenImage struct{ *steps.Image }
 
 // release reads, shows, asks and does what a few steps of the daily verbs have to do, and reports the end of it.
 func (s *session) release(list []deploy.Step, report func(time.Duration) error) error {
