@@ -479,26 +479,30 @@ func newScaling(c *scaling.Client) Scaling {
 
 // Secrets is the operations of secretsmanager that we make.
 type Secrets struct {
-	CreateSecret      call[secretsmanager.CreateSecretInput, secretsmanager.CreateSecretOutput, secretsmanager.Options]
-	DeleteSecret      call[secretsmanager.DeleteSecretInput, secretsmanager.DeleteSecretOutput, secretsmanager.Options]
-	DescribeSecret    call[secretsmanager.DescribeSecretInput, secretsmanager.DescribeSecretOutput, secretsmanager.Options]
-	GetRandomPassword call[secretsmanager.GetRandomPasswordInput, secretsmanager.GetRandomPasswordOutput, secretsmanager.Options]
-	ListSecrets       call[secretsmanager.ListSecretsInput, secretsmanager.ListSecretsOutput, secretsmanager.Options]
-	PutSecretValue    call[secretsmanager.PutSecretValueInput, secretsmanager.PutSecretValueOutput, secretsmanager.Options]
-	RestoreSecret     call[secretsmanager.RestoreSecretInput, secretsmanager.RestoreSecretOutput, secretsmanager.Options]
-	TagResource       call[secretsmanager.TagResourceInput, secretsmanager.TagResourceOutput, secretsmanager.Options]
+	CreateSecret         call[secretsmanager.CreateSecretInput, secretsmanager.CreateSecretOutput, secretsmanager.Options]
+	DeleteSecret         call[secretsmanager.DeleteSecretInput, secretsmanager.DeleteSecretOutput, secretsmanager.Options]
+	DescribeSecret       call[secretsmanager.DescribeSecretInput, secretsmanager.DescribeSecretOutput, secretsmanager.Options]
+	GetRandomPassword    call[secretsmanager.GetRandomPasswordInput, secretsmanager.GetRandomPasswordOutput, secretsmanager.Options]
+	GetSecretValue       call[secretsmanager.GetSecretValueInput, secretsmanager.GetSecretValueOutput, secretsmanager.Options]
+	ListSecretVersionIds call[secretsmanager.ListSecretVersionIdsInput, secretsmanager.ListSecretVersionIdsOutput, secretsmanager.Options]
+	ListSecrets          call[secretsmanager.ListSecretsInput, secretsmanager.ListSecretsOutput, secretsmanager.Options]
+	PutSecretValue       call[secretsmanager.PutSecretValueInput, secretsmanager.PutSecretValueOutput, secretsmanager.Options]
+	RestoreSecret        call[secretsmanager.RestoreSecretInput, secretsmanager.RestoreSecretOutput, secretsmanager.Options]
+	TagResource          call[secretsmanager.TagResourceInput, secretsmanager.TagResourceOutput, secretsmanager.Options]
 }
 
 func newSecrets(c *secretsmanager.Client) Secrets {
 	return Secrets{
-		CreateSecret:      c.CreateSecret,
-		DeleteSecret:      c.DeleteSecret,
-		DescribeSecret:    c.DescribeSecret,
-		GetRandomPassword: c.GetRandomPassword,
-		ListSecrets:       c.ListSecrets,
-		PutSecretValue:    c.PutSecretValue,
-		RestoreSecret:     c.RestoreSecret,
-		TagResource:       c.TagResource,
+		CreateSecret:         c.CreateSecret,
+		DeleteSecret:         c.DeleteSecret,
+		DescribeSecret:       c.DescribeSecret,
+		GetRandomPassword:    c.GetRandomPassword,
+		GetSecretValue:       c.GetSecretValue,
+		ListSecretVersionIds: c.ListSecretVersionIds,
+		ListSecrets:          c.ListSecrets,
+		PutSecretValue:       c.PutSecretValue,
+		RestoreSecret:        c.RestoreSecret,
+		TagResource:          c.TagResource,
 	}
 }
 

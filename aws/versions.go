@@ -6,11 +6,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
 // TagSecrets is the tag of a task definition that keeps which versions of its secrets were current when it was made:
 // tasks read a secret once, when they start, so that a later version means new tasks.
-const TagSecrets = "fargatectl:secrets"
+const TagSecrets = "fargatectl:secrets" //nolint:gosec // the name of a tag
 
 // SecretVersions are the ids of the current versions of secrets by the secrets' ARNs. They tell nothing of the values.
 type SecretVersions map[string]string
@@ -44,6 +46,22 @@ func (v SecretVersions) Changed(tag string) (arns []string) {
 		}
 	}
 	return arns
+}
+
+// SecretsOf are the variables that the containers of a task definition get from secrets, by the secrets' ARNs. What stands
+// behind a secret's seven parts names a key in its value, a stage and a version (developer guide, "Pass Secrets Manager
+// secrets").
+func SecretsOf(d *types.TaskDefinition) map[string][]string {
+	all := map[string][]string{}
+	for _, c := range d.ContainerDefinitions {
+		for _, secret := range c.Secrets {
+			if parts := strings.Split(deref(secret.ValueFrom), ":"); len(parts) >= 7 && parts[2] == "secretsmanager" {
+				arn := strings.Join(parts[:7], ":")
+				all[arn] = append(all[arn], deref(secret.Name))
+			}
+		}
+	}
+	return all
 }
 
 // ShortVersion is a version's id as it is shown.

@@ -3,8 +3,6 @@ package steps
 import (
 	"context"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/fargatectl/fargatectl/deploy"
 )
 
@@ -15,40 +13,71 @@ type Outputs struct {
 	Image      string `json:"image"` // by digest, where it is known
 }
 
+// Resources are the outputs with the ARNs of what others may want to point to. What is not there is left out.
+type Resources struct {
+	Outputs
+	Cluster        string `json:"cluster_arn,omitempty"`
+	Service        string `json:"service_arn,omitempty"`
+	TaskDefinition string `json:"task_definition_arn,omitempty"`
+	Balancer       string `json:"load_balancer_arn,omitempty"`
+	TargetGroup    string `json:"target_group_arn,omitempty"`
+	LogGroup       string `json:"log_group_arn,omitempty"`
+	ExecutionRole  string `json:"execution_role_arn,omitempty"`
+	TaskRole       string `json:"task_role_arn,omitempty"`
+}
+
 // OutputsOf takes the outputs of steps that have been read or applied.
-func OutputsOf(all []deploy.Step) (o Outputs) {
+func OutputsOf(all []deploy.Step) Outputs { return ResourcesOf(all).Outputs }
+
+// ResourcesOf takes the resources of steps that have been read or applied. Without a service nothing answers at the URL.
+func ResourcesOf(all []deploy.Step) (o Resources) {
 	var alb *ALB
 	var certificate *Certificate
 	for _, st := range all {
 		switch st := st.(type) {
 		case *ECR:
 			o.Repository, _ = st.URI.Known()
+		case *Logs:
+			if group, there := st.Group.Known(); there {
+				o.LogGroup = st.groupARN(group)
+			}
+		case *Cluster:
+			o.Cluster, _ = st.ARN.Known()
 		case *TaskDef:
 			o.Image = st.Image()
+			if o.TaskDefinition, _ = st.ARN.Known(); st.live != nil {
+				o.ExecutionRole, o.TaskRole = val(st.live.ExecutionRoleArn), val(st.live.TaskRoleArn)
+			}
 		case *ALB:
 			alb = st
+			o.Balancer, _ = st.ARN.Known()
+			o.TargetGroup, _ = st.TargetGroup.Known()
 		case *Certificate:
 			certificate = st
+		case *Service:
+			o.Service, _ = st.ARN.Known()
 		}
 	}
-	if alb != nil && certificate != nil {
+	if alb != nil && certificate != nil && o.Service != "" {
 		o.URL = alb.url(certificate)
 	}
 	return o
 }
 
-// ReadOutputs reads the few steps that the outputs come from.
-func ReadOutputs(ctx context.Context, app *App) (Outputs, error) {
+// ReadResources reads the few steps that the outputs come from.
+func ReadResources(ctx context.Context, app *App) (Resources, error) {
 	all := All(app)
-	var g errgroup.Group
+	var reads []func() error
 	for _, st := range all {
 		switch st.(type) {
-		case *ECR, *TaskDef, *ALB, *Certificate:
-			g.Go(func() error { return st.Read(ctx) })
+		case *ECR, *TaskDef, *ALB, *Certificate, *Logs, *Cluster, *Service:
+			reads = append(reads, func() error { return st.Read(ctx) })
 		}
 	}
-	err := g.Wait()
-	return OutputsOf(all), err
+	if err := together(reads...); err != nil {
+		return Resources{}, err
+	}
+	return ResourcesOf(all), nil
 }
 
 // url is where the API is found: under its domain once that leads here, until then under the balancer's own name.

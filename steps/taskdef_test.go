@@ -20,7 +20,7 @@ func taskdefSteps(app *App) []deploy.Step {
 	var some []deploy.Step
 	for _, st := range all {
 		switch st.(type) {
-		case *ECR, *Image, *IAM, *Secrets, *Logs, *TaskDef:
+		case *ECR, *Image, *Scan, *IAM, *Secrets, *Logs, *TaskDef:
 			some = append(some, st)
 		}
 	}

@@ -9,28 +9,48 @@ import (
 
 func (p *process) outputs() *cli.Command {
 	return &cli.Command{
-		Name: "outputs", Category: "observe", Usage: "show the URL, the repository and the image",
+		Name: "outputs", Category: "observe", Usage: "show the URL, the image, and the ARNs of what is there",
 		Action: func(c *cli.Context) error {
-			if err := noWords(c); err != nil {
-				return err
-			}
-			s, err := p.open(c)
+			s, o, err := p.resources(c)
 			if err != nil {
 				return err
 			}
 			defer s.close()
-			o, err := steps.ReadOutputs(c.Context, s.app)
-			if err != nil {
-				return err
-			}
-			if o == (steps.Outputs{}) {
-				return &hinted{errNothing, "fargatectl up makes it"}
-			}
-			return s.result(o, func() { ui.Facts(p.terminal.Out, facts(o)...) })
+			return s.result(o, func() { ui.Facts(p.terminal.Out, append(facts(o.Outputs), arns(o)...)...) })
 		},
 	}
 }
 
+// resources reads what is up; nothing is an error.
+func (p *process) resources(c *cli.Context) (s *session, o steps.Resources, err error) {
+	if err := noWords(c); err != nil {
+		return nil, o, err
+	}
+	if s, err = p.open(c); err != nil {
+		return nil, o, err
+	}
+	if o, err = steps.ReadResources(c.Context, s.app); err == nil && o == (steps.Resources{}) {
+		err = &hinted{errNothing, "fargatectl up makes it"}
+	}
+	if err != nil {
+		s.close()
+	}
+	return s, o, err
+}
+
 func facts(o steps.Outputs) []ui.Fact {
 	return []ui.Fact{{Name: "url", Value: o.URL}, {Name: "repository", Value: o.Repository}, {Name: "image", Value: o.Image}}
+}
+
+func arns(o steps.Resources) []ui.Fact {
+	return []ui.Fact{
+		{Name: "cluster", Value: o.Cluster},
+		{Name: "service", Value: o.Service},
+		{Name: "task definition", Value: o.TaskDefinition},
+		{Name: "load balancer", Value: o.Balancer},
+		{Name: "target group", Value: o.TargetGroup},
+		{Name: "log group", Value: o.LogGroup},
+		{Name: "execution role", Value: o.ExecutionRole},
+		{Name: "task role", Value: o.TaskRole},
+	}
 }

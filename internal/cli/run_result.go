@@ -30,7 +30,11 @@ type taskEnded struct {
 func resultOf(r *oneoff.Run) runResult {
 	out := runResult{Cluster: lastPart(*r.In.Cluster), TaskDefinition: lastPart(*r.In.TaskDefinition), Tasks: []taskEnded{}}
 	for _, t := range r.Tasks {
-		out.Tasks = append(out.Tasks, taskEnded{t.ID(), t.Status, t.ExitCode, string(t.StopCode), t.Reason})
+		status := t.Status
+		if t.ExitCode != nil { // what is left is AWS's tidying up
+			status = "STOPPED"
+		}
+		out.Tasks = append(out.Tasks, taskEnded{t.ID(), status, t.ExitCode, string(t.StopCode), t.Reason})
 	}
 	return out
 }

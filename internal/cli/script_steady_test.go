@@ -26,6 +26,11 @@ var volatile = []struct {
 	{regexp.MustCompile(`"[0-9a-f]{32}"`), `"ID"`},
 	{regexp.MustCompile(`"10\.\d+\.\d+\.\d+"`), `"ADDRESS"`},
 	{regexp.MustCompile(`:[0-9a-f]{32,64}\b`), ":TAG"},
+	{regexp.MustCompile(`"id": "[0-9a-f]{32}"`), `"id": "ID"`},
+	{regexp.MustCompile(`"version": "[0-9a-f]{6}"`), `"version": "VERSION"`},
+	{regexp.MustCompile(`(:secret:[\w/-]+)-\w{6}"`), `${1}-SUFFIX"`},
+	{regexp.MustCompile(`((?:loadbalancer/app|targetgroup)/[\w-]+/)[0-9a-f]{16}`), "${1}ID"},
+	{regexp.MustCompile(`-\d+(\.[a-z0-9-]+\.elb\.amazonaws\.com)`), "-N$1"},
 }
 
 // steady writes the last command's stdout into a file, with what is another in every run replaced, so that cmp can hold it

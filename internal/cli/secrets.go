@@ -3,49 +3,79 @@ package cli
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"time"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/fargatectl/fargatectl/deploy"
+	"github.com/fargatectl/fargatectl/internal/release"
 	"github.com/fargatectl/fargatectl/steps"
 )
 
 func (p *process) secrets() *cli.Command {
 	return &cli.Command{
-		Name: "secrets", Category: "operate", Usage: "give the secrets of the manifest their values",
-		Subcommands: []*cli.Command{{
-			Name: "set", Usage: "set a secret's value from stdin or a file; also before the first up", ArgsUsage: "NAME",
-			Description: "NAME is the secret's id in the manifest or its name in AWS. The value is never an argument:\n" +
-				"a shell keeps those. Running tasks see a new value after `fargatectl deploy --force-new-deployment`.",
-			Flags:  []cli.Flag{&cli.StringFlag{Name: "from-file", Usage: "read the value from `FILE`; - is stdin"}},
-			Action: p.doSecretsSet,
-		}},
+		Name: "secrets", Category: "operate", Usage: "give the secrets of the manifest their values, and see how they are",
+		Subcommands: []*cli.Command{p.secretsSet(), p.secretsList(), p.secretsImport(), p.secretsRemove()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return usageErrorf("secrets has no command %q: secrets set NAME", c.Args().First())
+				return usageErrorf("secrets has no such command: set, list, import, rm") // it may be a value: it is not repeated
 			}
 			return cli.ShowSubcommandHelp(c)
 		},
 	}
 }
 
+// deployFlags are those of commands that can have the tasks see a new value at once.
+func deployFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "deploy", Usage: "start new tasks with the new value at once, and wait for them"},
+		timeoutFlag(),
+	}
+}
+
+func (p *process) secretsSet() *cli.Command {
+	return &cli.Command{
+		Name: "set", Usage: "set a secret's value from stdin or a file; also before the first up", ArgsUsage: "NAME",
+		Description: "NAME is the secret's id in the manifest or its name in AWS. The value is never an argument: a shell keeps those.\n" +
+			"Tasks read it when they start: the next deploy or up sees that it is new and starts new ones, or --deploy does at once.",
+		Flags:  append([]cli.Flag{&cli.StringFlag{Name: "from-file", Usage: "read the value from `FILE`; - is stdin"}}, deployFlags()...),
+		Action: p.doSecretsSet,
+	}
+}
+
+// oneName is the only word of a command about one secret. A word too many may be a value: it is not repeated, and so is
+// no name that can't be one.
+func oneName(c *cli.Context) (string, error) {
+	name := c.Args().First()
+	switch {
+	case c.Args().Len() == 0:
+		return "", usageErrorf("secrets %s needs the NAME of a secret", c.Command.Name)
+	case c.Args().Len() > 1:
+		return "", &usageError{fmt.Errorf("secrets %s takes one NAME and no value", c.Command.Name), "the value comes from stdin or --from-file: printf %s VALUE | fargatectl secrets set NAME"}
+	case !secretName.MatchString(name):
+		return "", &usageError{errors.New("this is no NAME of a secret: letters, digits and / _ . @ + -"), "the value comes from stdin or --from-file: printf %s VALUE | fargatectl secrets set NAME"}
+	}
+	return name, nil
+}
+
+var secretName = regexp.MustCompile(`^[A-Za-z0-9/_.@+-]{1,512}$`)
+
 func (p *process) doSecretsSet(c *cli.Context) error {
-	switch c.Args().Len() {
-	case 1:
-	case 0:
-		return usageErrorf("secrets set needs the NAME of a secret")
-	default: // the second word may be a value: it is not repeated
-		return &usageError{fmt.Errorf("secrets set takes one NAME and no value"), "the value comes from stdin or --from-file: printf %s VALUE | fargatectl secrets set NAME"}
+	name, err := oneName(c)
+	if err != nil {
+		return err
 	}
 	s, err := p.open(c)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	name := c.Args().First()
 	if _, err := steps.FindSecret(s.app, name); err != nil {
 		return usageErrorf("%w", err) // before anybody types the value
 	}
@@ -56,9 +86,31 @@ func (p *process) doSecretsSet(c *cli.Context) error {
 	if err := steps.SetSecret(c.Context, s.app, name, value); err != nil {
 		return err
 	}
+	if c.Bool("deploy") {
+		return s.deploySecrets("secret " + name + " has a new value")
+	}
 	return s.result(map[string]any{"secret": name}, func() {
-		_, _ = fmt.Fprintf(p.terminal.Out, "secret %s has a new value; tasks that run see it after %s\n", name, s.again("deploy --force-new-deployment"))
+		_, _ = fmt.Fprintf(p.terminal.Out, "secret %s has a new value; tasks that run see it after %s\n", name, s.again("deploy"))
 	})
+}
+
+// deploySecrets starts new tasks with the values that secrets have now: its result is the release's. Before the first up
+// there are none. That it was asked for by a flag is the answer to its question.
+func (s *session) deploySecrets(done string) error {
+	s.tell(done)
+	if err := s.c.Set("yes", "true"); err != nil {
+		return err
+	}
+	d := &release.Deployment{Service: s.service(), Force: true, By: s.who.ARN, Git: s.git, Wait: "steady"}
+	same := &release.Same{Of: d.Service}
+	d.Image = same
+	err := s.release([]deploy.Step{same, d}, func(took time.Duration) error { return s.released(d.Service, took, d.Joined()) })
+	if missing := (*release.MissingError)(nil); errors.As(err, &missing) {
+		return s.result(map[string]any{"service": nil}, func() {
+			_, _ = fmt.Fprintln(s.terminal.Out, "there is no service yet: its first tasks will have it")
+		})
+	}
+	return err
 }
 
 // secretValue reads a value, at most 64 KiB as AWS allows, without the newline that an editor or echo puts behind it.

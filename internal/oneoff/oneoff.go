@@ -169,7 +169,7 @@ func (r *Run) Look(ctx context.Context) (missing string, err error) {
 	if err != nil || all {
 		return "", err
 	}
-	return "the last lines", nil
+	return "waiting for the last lines", nil
 }
 
 // describe asks for the tasks that have not ended.

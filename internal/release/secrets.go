@@ -20,7 +20,7 @@ func (s *Service) secretVersions(ctx context.Context) (aws.SecretVersions, error
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	var failed error
-	for arn := range s.Secrets() {
+	for arn := range aws.SecretsOf(s.Definition) {
 		wg.Go(func() {
 			out, err := s.Calls.Secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &arn})
 			err = aws.Ignore(err, "ResourceNotFoundException", "AccessDeniedException")
@@ -37,21 +37,6 @@ func (s *Service) secretVersions(ctx context.Context) (aws.SecretVersions, error
 	}
 	wg.Wait()
 	return versions, failed
-}
-
-// Secrets are the variables that the live containers get from secrets, by the secrets' ARNs. What stands behind a secret's
-// seven parts names a key in its value, a stage and a version (developer guide, "Pass Secrets Manager secrets").
-func (s *Service) Secrets() map[string][]string {
-	all := map[string][]string{}
-	for _, c := range s.Definition.ContainerDefinitions {
-		for _, secret := range c.Secrets {
-			if parts := strings.Split(val(secret.ValueFrom), ":"); len(parts) >= 7 && parts[2] == "secretsmanager" {
-				arn := strings.Join(parts[:7], ":")
-				all[arn] = append(all[arn], val(secret.Name))
-			}
-		}
-	}
-	return all
 }
 
 // renewed says which secrets have other values than the live task definition was made with, "" when none has. Of one
