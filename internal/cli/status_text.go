@@ -20,7 +20,8 @@ func statusText(out ui.Stream, st *release.Status, now time.Time) {
 		{Name: "image", Value: v.Image},
 		{Name: "released", Value: v.Release},
 		{Name: "deployment", Value: deploymentText(st.Deployment, now)},
-		{Name: "cause"}, {Name: "hint"},
+		{Name: "cause"},
+		{Name: "hint"},
 		{Name: "scaling", Value: scalingText(st, now)},
 		{Name: "alarms", Value: alarmsText(st)},
 	}

@@ -51,8 +51,11 @@ func nonzero(v float64) []datum {
 // builtIn finds what reads a metric of a service or a balancer.
 func (s *Sandbox) builtIn(r *Region, m types.Metric) (func(time.Time) []datum, types.StandardUnit) {
 	made, ok := builtInMetrics[val(m.Namespace)+" "+val(m.MetricName)]
-	services := s.measuredBy(r, val(m.Namespace), m.Dimensions)
-	if !ok || len(services) == 0 {
+	if !ok || !measuredWith(*m.MetricName, m.Dimensions) {
+		return nil, ""
+	}
+	services := s.measuredBy(r, *m.Namespace, m.Dimensions)
+	if len(services) == 0 {
 		return nil, ""
 	}
 	return func(minute time.Time) (data []datum) {
@@ -65,6 +68,21 @@ func (s *Sandbox) builtIn(r *Region, m types.Metric) (func(time.Time) []datum, t
 		}
 		return data
 	}, made.unit
+}
+
+// measuredWith says whether a metric has a set of dimensions: of those of a balancer, requests by target are measured
+// for a target group, the others for a balancer (ELB user guide, "Metric dimensions").
+func measuredWith(metric string, dimensions []types.Dimension) bool {
+	if len(dimensions) != 1 {
+		return true
+	}
+	switch val(dimensions[0].Name) {
+	case "TargetGroup":
+		return metric == "RequestCountPerTarget"
+	case "LoadBalancer":
+		return metric != "RequestCountPerTarget"
+	}
+	return true
 }
 
 // measuredBy are the services whose load a set of dimensions names.
@@ -115,7 +133,7 @@ func (s *Sandbox) builtIns(r *Region) (all []types.Metric) {
 		for _, sv := range sorted(c.Services) {
 			for _, set := range s.dimensions(r, sv) {
 				for name := range sorted(builtInMetrics) {
-					if namespace, metric, _ := strings.Cut(name, " "); namespace == set[0] {
+					if namespace, metric, _ := strings.Cut(name, " "); namespace == set[0] && measuredWith(metric, dimensionsOf(set[1])) {
 						all = append(all, types.Metric{Namespace: &namespace, MetricName: &metric, Dimensions: dimensionsOf(set[1])})
 					}
 				}
