@@ -46,7 +46,7 @@ func (s *Service) settled(ctx context.Context) (string, error) {
 	}
 	f := s.release
 	if f.Cluster == "" {
-		f.Cluster, f.Service, f.Created, f.Healthy = *s.live.ClusterArn, *s.live.ServiceName, *s.live.CreatedAt, s.Options.Wait == "healthy"
+		f.Cluster, f.Service, f.Created, f.Healthy = val(s.live.ClusterArn), val(s.live.ServiceName), val(s.live.CreatedAt), s.Options.Wait == "healthy"
 	}
 	return s.watch.Look(ctx, s.AWS, f)
 }
