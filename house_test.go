@@ -32,11 +32,12 @@ var floors = []struct {
 	{"internal/ui", []string{"deploy"}, false},
 	{"internal/logs", []string{"aws"}, true},
 	{"internal/session", []string{"aws", "deploy", "internal/datachannel", "internal/logs", "internal/manifest", "internal/oneoff", "internal/release", "internal/schedule"}, true},
-	{"internal/release", []string{"aws", "deploy", "internal/manifest", "internal/schedule"}, true},
+	{"internal/oneoff", []string{"aws", "deploy", "internal/logs", "internal/manifest"}, true},
+	{"internal/release", []string{"aws", "deploy", "internal/logs", "internal/manifest", "internal/oneoff", "internal/schedule"}, true},
 	{"internal/sandbox", []string{"internal/datachannel", "internal/schedule"}, true},
 	{"internal/schedule", nil, false},
 	{"internal/witness", nil, true},
-	{"steps", []string{"aws", "deploy", "image", "internal/manifest", "internal/release", "internal/schedule"}, true},
+	{"steps", []string{"aws", "deploy", "image", "internal/logs", "internal/manifest", "internal/oneoff", "internal/release", "internal/schedule"}, true},
 }
 
 // Imports run one way: no package is linked with one of a floor above.
@@ -119,7 +120,7 @@ func TestFiles(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") && d.Name() != ".ci" || path == "bin" || path == "dist") {
+		if d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") && d.Name() != ".ci" || path == "bin" || path == "dist" || path == filepath.Join("testdata", "dockerfiles")) {
 			return filepath.SkipDir
 		}
 		if d.IsDir() || !slices.Contains([]string{".go", ".md", ".py", ".sh", ".yml", ".yaml", ".txtar", ""}, filepath.Ext(path)) {
@@ -131,7 +132,7 @@ func TestFiles(t *testing.T) {
 		}
 		lines := strings.Split(string(text), "\n")
 		for i, line := range lines {
-			if unfinished.MatchString(line) || elsewhere.MatchString(line) {
+			if unfinished.MatchString(line) || elsewhere.MatchString(strings.ReplaceAll(line, "/home/app", "")) { // which is in images
 				t.Errorf("%s:%d: %s", path, i+1, strings.TrimSpace(line))
 			}
 		}

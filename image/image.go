@@ -65,7 +65,7 @@ type Spec struct {
 
 // Pass is what goes to a builder as it is written.
 type Pass struct {
-	Secrets   []string // "id=npm,env=NPM_TOKEN", "id=npmrc,src=/home/me/.npmrc": never a value
+	Secrets   []string // "id=npm,env=NPM_TOKEN", "id=npmrc,src=.npmrc": never a value
 	SSH       []string // "default": the agent's keys, for git
 	CacheFrom []string // "type=registry,ref=HOST/REPOSITORY:TAG"
 	CacheTo   []string
