@@ -38,7 +38,8 @@ type testCase struct {
 	platform   v1.Platform
 	refused    string // by native: the whole message
 	fails      bool   // with everyone
-	older      string // why Debian's docker (20.10) can't be asked
+	older      string // why Debian's docker (20.10) and buildah (1.28) can't be asked
+	buildah    string // why buildah can't
 	want       string // what BuildKit made of it
 }
 
@@ -142,6 +143,8 @@ func (c *testCase) prepare(t *testing.T, word, rest string) error {
 		c.fails = true
 	case "older":
 		c.older = rest
+	case "buildah":
+		c.buildah = rest
 	case "mode": // FILE MODE
 		var mode uint32
 		if _, err := fmt.Sscanf(more, "%o", &mode); err != nil {
