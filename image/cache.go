@@ -29,13 +29,13 @@ func (c *layerCache) file(diff v1.Hash, kind string) string {
 }
 
 // get finds the layer whose uncompressed digest is diff, and gives it the name to, which stays when the cache lets it go.
-func (c *layerCache) get(diff v1.Hash, to string) (l savedLayer, ok bool) {
-	text, err := os.ReadFile(c.file(diff, "json"))
+func (c *layerCache) get(diff v1.Hash, kind, to string) (l savedLayer, ok bool) {
+	text, err := os.ReadFile(c.file(diff, kind+".json"))
 	if err != nil || json.Unmarshal(text, &l.desc) != nil {
 		return l, false
 	}
 	l.file = to
-	if os.Link(c.file(diff, "gz"), to) != nil {
+	if os.Link(c.file(diff, kind), to) != nil {
 		return l, false
 	}
 	if info, err := os.Stat(to); err != nil || info.Size() != l.desc.Size {
@@ -48,12 +48,12 @@ func (c *layerCache) get(diff v1.Hash, to string) (l savedLayer, ok bool) {
 }
 
 // put keeps a layer, by a second name of its file where the system has such, and makes room for it.
-func (c *layerCache) put(diff v1.Hash, l savedLayer) {
+func (c *layerCache) put(diff v1.Hash, kind string, l savedLayer) {
 	text, err := json.Marshal(l.desc)
 	if err != nil || os.MkdirAll(c.dir, 0o700) != nil {
 		return
 	}
-	err = os.Link(l.file, c.file(diff, "gz"))
+	err = os.Link(l.file, c.file(diff, kind))
 	if errors.Is(err, os.ErrExist) {
 		err = nil
 	}
@@ -70,15 +70,19 @@ func (c *layerCache) put(diff v1.Hash, l savedLayer) {
 		_ = os.Remove(part.Name())
 		return
 	}
-	_ = os.Rename(part.Name(), c.file(diff, "json"))
+	_ = os.Rename(part.Name(), c.file(diff, kind+".json"))
 	c.shrink()
 }
 
 // shrink lets the longest unused layers go until the rest fits.
 func (c *layerCache) shrink() {
-	files, err := filepath.Glob(filepath.Join(c.dir, "*.gz"))
-	if err != nil {
-		return
+	var files []string
+	for _, p := range []packing{gzipped, zstandard} {
+		some, err := filepath.Glob(filepath.Join(c.dir, "*."+p.kind))
+		if err != nil {
+			return
+		}
+		files = append(files, some...)
 	}
 	type kept struct {
 		file string
@@ -98,7 +102,7 @@ func (c *layerCache) shrink() {
 		if sum <= c.max {
 			return
 		}
-		_ = errors.Join(os.Remove(k.file[:len(k.file)-2]+"json"), os.Remove(k.file))
+		_ = errors.Join(os.Remove(k.file+".json"), os.Remove(k.file))
 		sum -= k.size
 	}
 }

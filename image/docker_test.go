@@ -250,7 +250,7 @@ func TestDockerErrors(t *testing.T) {
 			prepare: func(_, fake string) { save(t, filepath.Join(fake, "saved.tar"), "arm64", false) },
 			what:    "the image is linux/arm64, the service runs on linux/amd64", hint: "build for linux/amd64",
 		},
-		"broken layer": {prepare: func(_, fake string) { save(t, filepath.Join(fake, "saved.tar"), "amd64", true) }, what: "a layer that docker saved is sha256:"},
+		"broken layer": {prepare: func(_, fake string) { save(t, filepath.Join(fake, "saved.tar"), "amd64", true) }, what: "what docker saved: a layer is sha256:"},
 		"another one": {
 			prepare: func(_, fake string) { write(t, fake, map[string]string{"id": "sha256:0123"}) },
 			what:    "the image that came is sha256:",

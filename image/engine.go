@@ -53,6 +53,7 @@ type workshop struct {
 	tag        string // name of the image in the engine
 	idFile     string // the engine writes the image's id there
 	layout     string // folder for an OCI layout; "" where the engine keeps the image
+	zstd       bool   // the layout's layers
 	ignore     string // file of patterns; "" where the context comes on standard input
 }
 
@@ -69,6 +70,14 @@ func Builders() []string {
 		names = append(names, e.name)
 	}
 	return names
+}
+
+// output is BuildKit's exporter of an OCI layout. Without force-compression layers of its cache stay as they are.
+func (w *workshop) output() string {
+	if w.zstd {
+		return "type=oci,tar=false,compression=zstd,force-compression=true,dest=" + w.layout
+	}
+	return "type=oci,tar=false,dest=" + w.layout
 }
 
 // A Missing engine is one that can't be used, and why.
@@ -166,6 +175,9 @@ func (s Spec) engine(ctx context.Context) (*Engine, error) {
 // as an OCI layout where the engine writes one, through a bridge where it reaches this machine's loopback, else as an
 // archive.
 func (s Spec) buildWith(ctx context.Context, e *Engine, b *Built, say func(string)) error {
+	if err := e.checkSeveral(s); err != nil {
+		return err
+	}
 	c, err := s.openContext()
 	if err != nil {
 		return err
@@ -181,7 +193,7 @@ func (s Spec) buildWith(ctx context.Context, e *Engine, b *Built, say func(strin
 	}
 	w := &workshop{dockerfile: c.dockerfile, tag: s.localTag(), idFile: filepath.Join(b.dir, "id")}
 	if e.layout {
-		w.layout = filepath.Join(b.dir, "layout")
+		w.layout, w.zstd = filepath.Join(b.dir, "layout"), s.Compression == "zstd"
 	}
 	say(e.Name + " build " + s.Dockerfile + " for " + s.platform().String())
 	t := tool{dir: s.Dir, env: env, show: e.Name + " build " + s.Dockerfile}
@@ -203,8 +215,18 @@ func (s Spec) buildWith(ctx context.Context, e *Engine, b *Built, say func(strin
 func (e *Engine) handOver(ctx context.Context, s Spec, b *Built, w *workshop, say func(string)) (err error) {
 	if e.layout {
 		b.Route = "layout"
-		b.Image, err = fromLayout(w.layout, s.platform())
-		return err
+		for i, p := range s.platforms() {
+			img, err := fromLayout(w.layout, p)
+			switch {
+			case err != nil:
+				return err
+			case i == 0:
+				b.Image = img
+			default:
+				b.others = append(b.others, img)
+			}
+		}
+		return nil
 	}
 	text, err := os.ReadFile(w.idFile)
 	if err != nil {
@@ -214,7 +236,7 @@ func (e *Engine) handOver(ctx context.Context, s Spec, b *Built, w *workshop, sa
 	if !strings.HasPrefix(id, "sha256:") { // podman and buildah write the number alone
 		id = "sha256:" + id
 	}
-	if e.here {
+	if e.here && s.Compression != "zstd" { // what an engine pushes is compressed as it likes
 		b.Route = "bridge"
 		b.kept = &kept{id: id, platform: s.platform(), push: func(ctx context.Context, ref string) error { return e.pushTo(ctx, id, ref, say) }}
 		return nil
@@ -225,7 +247,11 @@ func (e *Engine) handOver(ctx context.Context, s Spec, b *Built, w *workshop, sa
 	if err := e.saveTo(ctx, id, saved); err != nil {
 		return err
 	}
-	b.Image, err = takeOver(saved, b.dir, id)
+	how := gzipped
+	if s.Compression == "zstd" {
+		how = zstandard
+	}
+	b.Image, err = takeOver(saved, b.dir, id, how)
 	return errors.Join(err, os.Remove(saved))
 }
 

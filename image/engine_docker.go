@@ -98,7 +98,7 @@ func (docker) build(e *Engine, s Spec, w *workshop) []string {
 		argv = append([]string{e.bin}, e.buildxArgs("build", "--progress=plain", "--provenance=false", "--sbom=false")...)
 	}
 	if w.layout != "" {
-		argv = append(argv, "--output", "type=oci,tar=false,dest="+w.layout)
+		argv = append(argv, "--output", w.output())
 	} else {
 		if e.buildx {
 			argv = append(argv, "--load")
@@ -110,7 +110,7 @@ func (docker) build(e *Engine, s Spec, w *workshop) []string {
 
 // common are the flags that all engines share.
 func (s Spec) common(w *workshop) []string {
-	argv := []string{"--platform", s.platform().String(), "--file", w.dockerfile}
+	argv := []string{"--platform", strings.Join(append([]string{s.platform().String()}, s.Also...), ","), "--file", w.dockerfile}
 	if s.Target != "" {
 		argv = append(argv, "--target", s.Target)
 	}

@@ -21,7 +21,7 @@ func (nerdctl) find(ctx context.Context, e *Engine) error {
 }
 
 func (nerdctl) build(e *Engine, s Spec, w *workshop) []string {
-	argv := []string{e.bin, "build", "--progress=plain", "--provenance=false", "--sbom=false", "--output", "type=oci,tar=false,dest=" + w.layout}
+	argv := []string{e.bin, "build", "--progress=plain", "--provenance=false", "--sbom=false", "--output", w.output()}
 	return append(append(argv, s.common(w)...), ".")
 }
 

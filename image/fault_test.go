@@ -130,13 +130,13 @@ func TestLayerCache(t *testing.T) {
 		if err := os.WriteFile(file, noise(100), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c.put(hash(i), savedLayer{file, v1.Descriptor{MediaType: types.DockerLayer, Digest: hash(i), Size: 100}})
+		c.put(hash(i), "gz", savedLayer{file, v1.Descriptor{MediaType: types.DockerLayer, Digest: hash(i), Size: 100}})
 		old := time.Now().Add(time.Duration(i-10) * time.Hour)
 		if err := os.Chtimes(c.file(hash(i), "gz"), old, old); err != nil && i < 2 {
 			t.Fatal(err)
 		}
 		if i == 1 { // used again
-			if _, ok := c.get(hash(0), filepath.Join(t.TempDir(), "x")); !ok {
+			if _, ok := c.get(hash(0), "gz", filepath.Join(t.TempDir(), "x")); !ok {
 				t.Error("the first is not there")
 			}
 		}
@@ -144,22 +144,22 @@ func TestLayerCache(t *testing.T) {
 	c.shrink()
 	var there []bool
 	for i := range 3 {
-		_, ok := c.get(hash(i), filepath.Join(t.TempDir(), "x"))
+		_, ok := c.get(hash(i), "gz", filepath.Join(t.TempDir(), "x"))
 		there = append(there, ok)
 	}
 	if !slices.Equal(there, []bool{true, false, true}) {
 		t.Errorf("there are %v", there)
 	}
-	if err := errors.Join(os.WriteFile(c.file(hash(0), "gz"), []byte("short"), 0o600), os.WriteFile(c.file(hash(2), "json"), []byte("{"), 0o600)); err != nil {
+	if err := errors.Join(os.WriteFile(c.file(hash(0), "gz"), []byte("short"), 0o600), os.WriteFile(c.file(hash(2), "gz.json"), []byte("{"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for _, i := range []int{0, 2} {
-		if _, ok := c.get(hash(i), filepath.Join(t.TempDir(), "x")); ok {
+		if _, ok := c.get(hash(i), "gz", filepath.Join(t.TempDir(), "x")); ok {
 			t.Errorf("%d is broken and there", i)
 		}
 	}
-	if _, ok := (&layerCache{"/dev/null/x", 1}).get(hash(0), filepath.Join(t.TempDir(), "x")); ok {
+	if _, ok := (&layerCache{"/dev/null/x", 1}).get(hash(0), "gz", filepath.Join(t.TempDir(), "x")); ok {
 		t.Error("nowhere is a cache")
 	}
-	(&layerCache{"/dev/null/x", 1}).put(hash(0), savedLayer{})
+	(&layerCache{"/dev/null/x", 1}).put(hash(0), "gz", savedLayer{})
 }

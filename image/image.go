@@ -37,9 +37,11 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 )
@@ -49,18 +51,23 @@ const hashVersion = "fargatectl/image/1"
 
 // A Spec says what to build; exactly one of Go and Dockerfile is used. [Detect] fills it from a folder.
 type Spec struct {
-	Dir        string            // the folder, absolute: the context of a Dockerfile, the working directory of a Go build
-	Go         string            // Go main package relative to Dir: "." or "./cmd/api"
-	Base       string            // base image of a Go build; "" is scratch
-	Dockerfile string            // path relative to Dir
-	Target     string            // stage of the Dockerfile; "" is the last
-	Args       map[string]string // build arguments; part of the tag, and readable in the image: never secrets
-	Platform   string            // linux/amd64 (also when empty) or linux/arm64
-	Exclude    []string          // paths in Dir that never belong to the context, besides .git and .fargatectl: the manifest
-	Builder    string            // auto (also when empty), native, docker, docker:NAME, podman, buildah, nerdctl, finch
-	NoCache    bool              // build every step anew
-	Pass       Pass              // what goes to the engine as it is
-	Offline    bool              // fargatectl asks nothing outside: a base image is refused. The go tool and Docker follow their own settings
+	Dir         string            // the folder, absolute: the context of a Dockerfile, the working directory of a Go build
+	Go          string            // Go main package relative to Dir: "." or "./cmd/api"
+	Base        string            // base image of a Go build; "" is scratch
+	Dockerfile  string            // path relative to Dir
+	Target      string            // stage of the Dockerfile; "" is the last
+	Args        map[string]string // build arguments; part of the tag, and readable in the image: never secrets
+	Platform    string            // linux/amd64 (also when empty) or linux/arm64
+	Also        []string          // further platforms: the tag then names an index of an image for each
+	Exclude     []string          // paths in Dir that never belong to the context, besides .git and .fargatectl: the manifest
+	Builder     string            // auto (also when empty), native, docker, docker:NAME, podman, buildah, nerdctl, finch
+	NoCache     bool              // build every step anew
+	Compression string            // of layers: gzip (also when empty) or zstd
+	Mirror      string            // "HOST/PREFIX", from where the images of Docker Hub come; "" is Docker Hub
+	Keychain    authn.Keychain    // for the registries of base images; nil: what `docker login` left on this machine
+	Transport   http.RoundTripper // to them; nil: the network, through the environment's proxy
+	Pass        Pass              // what goes to the engine as it is
+	Offline     bool              // fargatectl asks nothing outside: a base image is refused. The go tool and Docker follow their own settings
 }
 
 // Pass is what goes to a builder as it is written.
@@ -85,17 +92,19 @@ func (p Pass) flags() (argv []string) {
 
 // Built is an image that stands on this machine, ready to be pushed. Close it when done.
 type Built struct {
-	Image  v1.Image // nil while an engine keeps it
-	Digest v1.Hash  // of one that an engine keeps it is known once it is pushed
-	Size   int64    // bytes of all layers as they are stored in a registry; of one that an engine keeps unpacked, until it is pushed
+	Image  v1.Image      // that the service runs; nil while an engine keeps it
+	Index  v1.ImageIndex // of the images for several platforms; nil for one
+	Digest v1.Hash       // of one that an engine keeps it is known once it is pushed
+	Size   int64         // bytes of all layers as they are stored in a registry; of one that an engine keeps unpacked, until it is pushed
 	Took   time.Duration
 	Config *v1.ConfigFile
 	Tool   string // what built it: "go1.26.8", "docker 28.2.2"
 	Route  string // how it comes from an engine: layout, bridge, archive; native without one
 
-	kept  *kept        // by the engine that has built it
-	local *http.Server // that Settle has taken it to
-	dir   string       // temporary files
+	others []v1.Image   // for further platforms
+	kept   *kept        // by the engine that has built it
+	local  *http.Server // that Settle has taken it to
+	dir    string       // temporary files
 }
 
 // Close removes the temporary files behind the image, which can't be pushed afterwards.
@@ -132,16 +141,29 @@ func (s Spec) Tag(ctx context.Context) (string, error) {
 	}
 	h := newHash()
 	h.line(hashVersion, s.platform().String())
-	var err error
-	if s.Go != "" {
-		err = s.hashGo(ctx, h)
-	} else {
-		err = s.hashDocker(h)
-	}
-	if err != nil {
+	if err := s.hash(ctx, h); err != nil {
 		return "", err
 	}
 	return "src-" + h.sum()[:20], nil
+}
+
+// hash adds the inputs. What only some have is added for them alone: the others keep their tags.
+func (s Spec) hash(ctx context.Context, h inputs) error {
+	if s.Compression == "zstd" {
+		h.line("compression", s.Compression)
+	}
+	if len(s.Also) > 0 {
+		h.line(append([]string{"also"}, slices.Sorted(slices.Values(s.Also))...)...)
+	}
+	if s.Go == "" {
+		return s.hashDocker(h)
+	}
+	for _, p := range s.platforms() { // each has files of its own
+		if err := s.only(p).hashGo(ctx, h); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Build builds the image. say gets lines of progress; it may be nil.
@@ -159,12 +181,14 @@ func (s Spec) Build(ctx context.Context, say func(string)) (*Built, error) {
 	}
 	b := &Built{dir: dir}
 	if s.Go != "" {
-		err = s.buildGo(ctx, b, say)
+		err = s.each(b, func(s Spec, b *Built) error { return s.buildGo(ctx, b, say) })
 	} else {
 		err = s.buildDockerfile(ctx, b, say)
 	}
 	if err == nil && b.kept == nil {
-		err = b.describe(s.platform())
+		if err = s.finish(b); err == nil {
+			err = b.describe(s.platform())
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
@@ -218,6 +242,10 @@ func (s Spec) check() error {
 		return errors.New("an image is built from a Go package or from a Dockerfile: exactly one of them")
 	case s.Platform != "" && s.Platform != "linux/amd64" && s.Platform != "linux/arm64":
 		return &Error{What: fmt.Sprintf("platform %q is not one that Fargate runs", s.Platform), Ways: "linux/amd64 or linux/arm64"}
+	case slices.ContainsFunc(s.Also, func(p string) bool { return p != "linux/amd64" && p != "linux/arm64" || p == s.platform().String() }):
+		return &Error{What: fmt.Sprintf("an image for %s and %s", s.platform(), strings.Join(s.Also, ", ")), Ways: "linux/amd64 and linux/arm64, each once"}
+	case s.Compression != "" && s.Compression != "gzip" && s.Compression != "zstd":
+		return &Error{What: fmt.Sprintf("compression %q is none that registries take", s.Compression), Ways: "gzip or zstd"}
 	case s.Offline && s.Base != "":
 		return &Error{
 			What: fmt.Sprintf("base image %s lies in a registry, and the sandbox asks nothing outside", s.Base),

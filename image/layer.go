@@ -7,18 +7,14 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"sync"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/crypto/x509roots/fallback/bundle"
@@ -92,15 +88,7 @@ func (s Spec) base(ctx context.Context) (v1.Image, error) {
 			Config: v1.Config{User: nonroot, WorkingDir: "/"},
 		})
 	}
-	ref, err := name.ParseReference(s.Base)
-	if err != nil {
-		return nil, &Error{What: fmt.Sprintf("base image %q is not a reference", s.Base), Err: err}
-	}
-	img, err := remote.Image(ref, remote.WithContext(ctx), remote.WithPlatform(s.platform()), remote.WithAuthFromKeychain(authn.DefaultKeychain))
-	if err != nil {
-		return nil, explain("base image "+s.Base, err)
-	}
-	return img, nil
+	return s.remote(ctx, s.Base, s.platform())
 }
 
 // layerTar streams the layer: the binary, and on scratch what stands in the package's comment.

@@ -10,10 +10,7 @@ import (
 	"net/http"
 	"os"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/fargatectl/fargatectl/image/native"
 )
@@ -52,7 +49,7 @@ func (s Spec) nativeArgs() map[string]string {
 func (s Spec) buildDockerfile(ctx context.Context, b *Built, say func(string)) error {
 	var unable error
 	if s.Builder == "" || s.Builder == "auto" || s.Builder == nativeTool {
-		unable = s.buildNative(ctx, b, say)
+		unable = s.each(b, func(s Spec, b *Built) error { return s.buildNative(ctx, b, say) })
 		var refused *native.Refusal
 		var base *baseError
 		switch {
@@ -124,13 +121,9 @@ func (s Spec) pull(ctx context.Context, base string, platform v1.Platform) (v1.I
 			Ways: "FROM scratch, or run without --sandbox",
 		}}
 	}
-	ref, err := name.ParseReference(base)
+	img, err := s.remote(ctx, base, platform)
 	if err != nil {
-		return nil, &Error{What: fmt.Sprintf("base image %q is not a reference", base), Err: err}
-	}
-	img, err := remote.Image(ref, remote.WithContext(ctx), remote.WithPlatform(platform), remote.WithAuthFromKeychain(authn.DefaultKeychain))
-	if err != nil {
-		return nil, &baseError{explain("base image "+base, cause(ctx, err))}
+		return nil, &baseError{err}
 	}
 	return img, nil
 }

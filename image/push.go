@@ -7,6 +7,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
 // A Target says where an image goes.
@@ -20,10 +21,11 @@ type Target struct {
 
 // Pushed tells what a push came to.
 type Pushed struct {
-	Digest   v1.Hash
-	Uploaded int64 // bytes of layers and configuration sent, repeats included
-	Layers   int   // layers of the image
-	New      int   // those that the repository did not have
+	Digest   v1.Hash // of the image that the service runs
+	Index    v1.Hash // of an image for several platforms: what the tag names
+	Uploaded int64   // bytes of layers and configuration sent, repeats included
+	Layers   int     // layers of the image, for all platforms
+	New      int     // those that the repository did not have
 	Took     time.Duration
 }
 
@@ -41,22 +43,36 @@ func (b *Built) Push(ctx context.Context, t Target, progress func(done, total in
 	if b.kept != nil {
 		return b.pushKept(ctx, d, progress)
 	}
-	m, err := partial.Manifest(b.Image)
-	if err != nil {
-		return nil, err
+	p := &Pushed{Digest: b.Digest}
+	for _, img := range b.images() {
+		m, err := partial.Manifest(img)
+		if err != nil {
+			return nil, err
+		}
+		p.Layers += len(m.Layers)
+		d.tr.expect(m.Config, true)
+		for _, l := range m.Layers {
+			d.tr.expect(l, false)
+		}
 	}
-	d.tr.expect(m.Config, true)
-	for _, l := range m.Layers {
-		d.tr.expect(l, false)
+	var whole remote.Taggable = b.Image
+	named := b.Digest
+	if b.Index != nil {
+		whole = b.Index
+		if p.Index, err = b.Index.Digest(); err != nil {
+			return nil, err
+		}
+		named = p.Index
 	}
 	stop := d.tr.show(progress)
-	err = d.do(ctx, func(w wire) error { return w.Push(ctx, d.repo.Digest(b.Digest.String()), b.Image) })
+	err = d.do(ctx, func(w wire) error { return w.Push(ctx, d.repo.Digest(named.String()), whole) })
 	if err == nil && t.Tag != "" {
-		err = d.do(ctx, func(w wire) error { return w.Push(ctx, d.repo.Tag(t.Tag), b.Image) })
+		err = d.do(ctx, func(w wire) error { return w.Push(ctx, d.repo.Tag(t.Tag), whole) })
 	}
 	stop(err == nil)
 	if err != nil {
 		return nil, d.explain(ctx, err)
 	}
-	return &Pushed{Digest: b.Digest, Uploaded: d.tr.sent.Load(), Layers: len(m.Layers), New: d.tr.fresh(), Took: time.Since(begin)}, nil
+	p.Uploaded, p.New, p.Took = d.tr.sent.Load(), d.tr.fresh(), time.Since(begin)
+	return p, nil
 }

@@ -338,3 +338,59 @@ func TestPushStops(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// mounting is a registry whose repositories have their own blobs, as ECR's: go-containerregistry's shares them. It takes a
+// blob over from another repository if that is allowed (OCI distribution specification, "Mounting a blob from another
+// repository"), and else begins an upload.
+type mounting struct {
+	*faulty
+	allowed bool
+
+	mu  sync.Mutex
+	has map[string]bool // "REPOSITORY DIGEST"
+}
+
+func (m *mounting) reset() {
+	m.faulty.mu.Lock()
+	defer m.faulty.mu.Unlock()
+	m.seen = nil
+}
+
+func (m *mounting) note(repo, digest string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.has == nil {
+		m.has = map[string]bool{}
+	}
+	m.has[repo+" "+digest] = true
+}
+
+func (m *mounting) holds(repo, digest string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.has[repo+" "+digest]
+}
+
+func (m *mounting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	repo, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v2/"), "/")
+	digest, isBlob := strings.CutPrefix(rest, "blobs/")
+	q := r.URL.Query()
+	switch {
+	case r.Method == http.MethodHead && isBlob && !m.holds(repo, digest):
+		w.WriteHeader(http.StatusNotFound)
+		return
+	case r.Method == http.MethodPost && q.Get("mount") != "" && m.allowed && m.holds(q.Get("from"), q.Get("mount")):
+		m.note(repo, q.Get("mount"))
+		m.faulty.mu.Lock()
+		m.seen = append(m.seen, "mounted "+q.Get("mount"))
+		m.faulty.mu.Unlock()
+		w.Header().Set("Location", "/v2/"+repo+"/blobs/"+q.Get("mount"))
+		w.WriteHeader(http.StatusCreated)
+		return
+	case r.Method == http.MethodPost && q.Get("mount") != "":
+		r.URL.RawQuery = ""
+	case r.Method == http.MethodPut && q.Get("digest") != "":
+		m.note(repo, q.Get("digest"))
+	}
+	m.faulty.ServeHTTP(w, r)
+}

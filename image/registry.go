@@ -35,13 +35,14 @@ type Auth func(context.Context) (authn.Authenticator, error)
 type Remote struct {
 	Auth      Auth              // nil: what `docker login` left on this machine, else anonymous
 	Transport http.RoundTripper // nil: the network, through the environment's proxy
-	Platform  string            // linux/amd64 or linux/arm64: an index must have it; "" asks for none
+	Platform  string            // linux/amd64 or linux/arm64: the image, or one of an index, must be for it; "" asks for none
+	Insecure  bool              // plain http is allowed
 }
 
 // Resolve gives the digest ("sha256:…") that ref stands for now, within 3 s; a ref by digest is not asked for. Of an image
 // for several platforms it is the index's digest, as the registry shows it. Errors: ErrUnreachable, ErrNotFound, ErrDenied.
 func Resolve(ctx context.Context, ref string, o Remote) (string, error) {
-	r, err := parse(ref)
+	r, err := o.parse(ref)
 	if err != nil {
 		return "", err
 	}
@@ -64,21 +65,15 @@ func Resolve(ctx context.Context, ref string, o Remote) (string, error) {
 	if err != nil {
 		return "", explain("image "+ref, cause(ctx, err))
 	}
-	if d.MediaType.IsIndex() && o.Platform != "" {
-		index, err := d.ImageIndex()
-		if err != nil {
-			return "", err
-		}
-		if err := offers(index, o.Platform); err != nil {
-			return "", &Error{What: "image " + ref, Err: err, Ways: "choose an image that has it, or the other architecture for the service"}
-		}
+	if err := o.fits(ref, d); err != nil {
+		return "", err
 	}
 	return d.Digest.String(), nil
 }
 
 // Config reads the configuration (user, ports, health check, platform) of the image ref. Errors: as Resolve.
 func Config(ctx context.Context, ref string, o Remote) (*v1.ConfigFile, error) {
-	r, err := parse(ref)
+	r, err := o.parse(ref)
 	if err != nil {
 		return nil, err
 	}
@@ -100,8 +95,12 @@ func Config(ctx context.Context, ref string, o Remote) (*v1.ConfigFile, error) {
 	return cf, nil
 }
 
-func parse(ref string) (name.Reference, error) {
-	r, err := name.ParseReference(ref)
+func (o Remote) parse(ref string) (name.Reference, error) {
+	var naming []name.Option
+	if o.Insecure {
+		naming = append(naming, name.Insecure)
+	}
+	r, err := name.ParseReference(ref, naming...)
 	if err != nil {
 		return nil, &Error{What: fmt.Sprintf("%q is not an image reference", ref), Ways: "HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:…", Err: err}
 	}
@@ -125,6 +124,64 @@ func (o Remote) options(ctx context.Context, r name.Reference) ([]remote.Option,
 		opts = append(opts, remote.WithTransport(o.Transport))
 	}
 	return opts, nil
+}
+
+// Fits refuses the image ref when it is surely none for o.Platform: tasks would not start. Where nobody can be asked, or not
+// in 3 s, it says nothing.
+func Fits(ctx context.Context, ref string, o Remote) error {
+	r, err := o.parse(ref)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, resolveTimeout, errTooSlow)
+	defer cancel()
+	opts, err := o.options(ctx, r)
+	if err != nil {
+		return nil
+	}
+	d, err := remote.Get(r, opts...)
+	if err != nil {
+		return nil
+	}
+	return o.fits(ref, d)
+}
+
+// fits holds an index, or the configuration of an image, against the platform.
+func (o Remote) fits(ref string, d *remote.Descriptor) error {
+	if o.Platform == "" {
+		return nil
+	}
+	var wrong error
+	if d.MediaType.IsIndex() {
+		index, err := d.ImageIndex()
+		if err != nil {
+			return err
+		}
+		wrong = offers(index, o.Platform)
+	} else if img, err := d.Image(); err == nil {
+		cf, err := img.ConfigFile()
+		if err != nil || cf.Architecture == "" {
+			return nil //nolint:nilerr // ECS pulls it, or says why not
+		}
+		if is := cf.OS + "/" + cf.Architecture; is != o.Platform {
+			wrong = fmt.Errorf("it is %s, the service runs on %s", is, o.Platform)
+		}
+	}
+	if wrong == nil {
+		return nil
+	}
+	return &Error{
+		What: "image " + ref, Err: wrong,
+		Ways: fmt.Sprintf("build it for %s (`docker buildx build --platform %s`), or set the service's `architecture: %s`", o.Platform, o.Platform, otherArchitecture(o.Platform)),
+	}
+}
+
+// otherArchitecture is ECS's word for the architecture that a platform is not.
+func otherArchitecture(platform string) string {
+	if platform == "linux/arm64" {
+		return "X86_64"
+	}
+	return "ARM64"
 }
 
 // offers tells whether an index has an image for the platform.

@@ -58,7 +58,12 @@ func TestResolve(t *testing.T) {
 	}
 	for ref, want := range map[string]string{repo + ":one": one.Digest.String(), repo + ":both": of.String()} {
 		for _, platform := range []string{"", "linux/amd64", "linux/arm64"} {
-			if got, err := Resolve(t.Context(), ref, Remote{Transport: m, Platform: platform}); err != nil || got != want {
+			got, err := Resolve(t.Context(), ref, Remote{Transport: m, Platform: platform})
+			if wrong := ref == repo+":one" && platform == "linux/arm64"; wrong {
+				if e := (*Error)(nil); !errors.As(err, &e) || !strings.HasSuffix(err.Error(), "it is linux/amd64, the service runs on linux/arm64") || !strings.Contains(e.Ways, "`architecture: X86_64`") {
+					t.Errorf("%s %s: %v", ref, platform, err)
+				}
+			} else if err != nil || got != want {
 				t.Errorf("%s %s: %s, %v; want %s", ref, platform, got, err, want)
 			}
 		}

@@ -59,6 +59,8 @@ type Options struct {
 	FailOn             string     // the severity of a scan's finding that stops a release; "" is none
 	NoCache            bool       // build every step of a Dockerfile anew
 	Pass               image.Pass // to the builder of a Dockerfile
+	Platform           string     // "linux/amd64,linux/arm64": of a build; "" is the manifest's
+	Compression        string     // of a build's layers: gzip or zstd; "" is the manifest's
 	ForceNewDeployment bool
 	Wait               string // "accepted", "healthy" or "steady": how far the rollout is awaited
 	Adopt              bool   // take over what has our name and no tags

@@ -1,17 +1,12 @@
 package steps
 
 import (
+	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/url"
 	"path/filepath"
-	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/fargatectl/fargatectl/deploy"
 	"github.com/fargatectl/fargatectl/image"
@@ -65,9 +60,16 @@ func (s *Image) Read(ctx context.Context) error {
 	if s.broken != nil || s.ECR.Read(ctx) != nil { // which reports its error itself
 		return nil //nolint:nilerr // Check reports it, when an image is needed
 	}
-	if digest := s.ECR.images[s.tag]; digest != "" && !s.Options.Rebuild {
-		s.Ref.Set(s.ECR.URI.Get() + "@" + digest)
+	digest := s.ECR.images[s.tag]
+	if digest == "" || s.Options.Rebuild {
+		return nil
 	}
+	if len(s.spec.Also) > 0 { // the tag names an index
+		if digest, s.broken = s.part(ctx, digest); s.broken != nil {
+			return ctx.Err()
+		}
+	}
+	s.Ref.Set(s.ECR.URI.Get() + "@" + digest)
 	return nil
 }
 
@@ -85,31 +87,31 @@ func (s *Image) Tag() string { return s.tag }
 
 // wanted is what to build.
 func (s *Image) wanted(ctx context.Context) (spec image.Spec, err error) {
-	dir := s.Manifest.Dir
+	dir, platforms := s.Manifest.Dir, ""
 	if b := s.Manifest.Service.Build; b == nil {
 		if spec, err = image.Detect(ctx, dir); err != nil {
 			return spec, err
 		}
 	} else {
 		dir = filepath.Join(dir, b.Context)
-		spec = image.Spec{Dir: dir, Go: b.Go, Base: b.Base, Dockerfile: b.Dockerfile, Target: b.Target, Args: b.Args, Platform: b.Platform}
+		spec = image.Spec{Dir: dir, Go: b.Go, Base: b.Base, Dockerfile: b.Dockerfile, Target: b.Target, Args: b.Args, Compression: b.Compression, Mirror: b.BaseMirror}
+		platforms = b.Platform
 		if spec.Go == "" && spec.Dockerfile == "" {
 			spec.Dockerfile = "Dockerfile"
 		}
 	}
-	if spec.Platform == "" {
-		spec.Platform = s.platform()
+	if spec.Platform, spec.Also, err = s.platforms(cmp.Or(s.Options.Platform, platforms)); err != nil {
+		return spec, err
+	}
+	spec.Compression = cmp.Or(s.Options.Compression, spec.Compression)
+	if s.AWS != nil {
+		spec.Keychain, spec.Transport = s.Keychain(), s.Registry.Transport
 	}
 	if file, err := filepath.Rel(dir, filepath.Join(s.Manifest.Dir, filepath.Base(s.Manifest.File))); err == nil && filepath.IsLocal(file) {
 		spec.Exclude = []string{file}
 	}
 	spec.Offline, spec.Builder, spec.NoCache, spec.Pass = s.Options.Offline, s.Options.Builder, s.Options.NoCache, s.Options.Pass
 	return spec, nil
-}
-
-// platform is the service's, as images call it, "" without a manifest.
-func (s *Image) platform() string {
-	return map[string]string{"ARM64": "linux/arm64", "X86_64": "linux/amd64"}[s.Manifest.Service.Architecture]
 }
 
 // Check reports why there can't be an image.
@@ -149,16 +151,13 @@ func (s *Image) build(ctx context.Context) error {
 	}
 	s.Built, s.BuildTook = built, built.Took
 	deploy.Say(ctx, "built with %s in %s", built.Tool, built.Took.Round(100*time.Millisecond))
-	to := image.Target{Ref: s.ECR.URI.Get(), Tag: s.tag, Auth: s.login, Transport: s.Registry.Transport}
-	if s.Registry.URL != "" {
-		u, err := url.Parse(s.Registry.URL)
-		if err != nil || u.Host == "" {
-			return errors.Join(fmt.Errorf("registry URL %q: want http://HOST:PORT or https://HOST", s.Registry.URL), built.Close())
-		}
-		to.Ref, to.Insecure = u.Host+strings.TrimSuffix(u.Path, "/")+"/"+s.ECR.Repository.Get(), u.Scheme == "http"
+	to, err := s.target(s.ECR.URI.Get())
+	if err != nil {
+		return errors.Join(err, built.Close())
 	}
+	to.Tag = s.tag
 	pushed, err := built.Push(ctx, to, func(done, total int64) { deploy.Say(ctx, "pushed %s of %s", megabytes(done), megabytes(total)) })
-	if err := errors.Join(err, built.Close()); err != nil {
+	if err := errors.Join(taken(err), built.Close()); err != nil {
 		return err
 	}
 	s.Pushed = pushed
@@ -166,22 +165,17 @@ func (s *Image) build(ctx context.Context) error {
 	return nil
 }
 
-// login is a fresh token of ECR. It stays in this process.
-func (s *Image) login(ctx context.Context) (authn.Authenticator, error) {
-	out, err := s.AWS.ECR.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
-	if err != nil {
-		return nil, err
+// taken says what is behind a tag of inputs that names another image, where tags can't move: a builder that does not make
+// the same of the same, or a base image that is another today.
+func taken(err error) error {
+	if !errors.Is(err, image.ErrTagTaken) {
+		return err
 	}
-	data := first(out.AuthorizationData)
-	if data == nil {
-		return nil, errors.New("ECR gave no authorization token")
+	return &image.Error{
+		What: "these inputs were built and pushed before, and came out otherwise", Err: err,
+		Ways: "release the image that is there by leaving --rebuild out; or change an input (pin the base image by its digest) for a new tag; " +
+			"or push under a tag of your own and release it with --image; or set `image_tag_mutability: MUTABLE`",
 	}
-	plain, err := base64.StdEncoding.DecodeString(val(data.AuthorizationToken))
-	user, password, ok := strings.Cut(string(plain), ":")
-	if err != nil || !ok {
-		return nil, errors.New("ECR gave an authorization token that is none")
-	}
-	return &authn.Basic{Username: user, Password: password}, nil
 }
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }

@@ -18,13 +18,16 @@ import (
 // readGiven finds the digest of a reference by tag when it is first deployed. Afterwards the one that is deployed stays:
 // a tag that moves is no change of the manifest. Who names the tag to a release of its own (Fresh) means what it is now.
 func (s *Image) readGiven(ctx context.Context) error {
-	if strings.Contains(s.Given, "@sha256:") {
-		s.Ref.Set(s.Given)
-		return nil
-	}
 	deployed, err := s.deployed(ctx)
 	if err != nil {
 		return err
+	}
+	if strings.Contains(s.Given, "@sha256:") {
+		s.Ref.Set(s.Given)
+		if deployed != s.Given {
+			s.broken = s.fits(ctx, s.Given)
+		}
+		return nil
 	}
 	if deployed != "" && !s.Fresh {
 		s.Ref.Set(deployed)
@@ -49,12 +52,40 @@ func (s *Image) readGiven(ctx context.Context) error {
 	switch {
 	case digest != "":
 		s.Ref.Set(untagged(s.Given) + "@" + digest)
+		if s.inECR(s.Given) { // Resolve has asked ECR for the digest alone
+			s.broken = s.fits(ctx, s.Ref.Get())
+		}
 	case deployed != "":
 		s.Ref.Set(deployed)
 	default:
 		s.Ref.Set(s.Given)
 	}
 	return nil
+}
+
+// fits refuses an image for another architecture than the service's before anything is registered with it: its tasks would
+// only say "exec format error".
+func (s *Image) fits(ctx context.Context, ref string) error {
+	o := image.Remote{Platform: s.platform()}
+	if o.Platform == "" {
+		return nil
+	}
+	if s.inECR(ref) {
+		repository, digest, _ := strings.Cut(ref, "@")
+		to, err := s.target(repository)
+		if err != nil {
+			return err
+		}
+		o.Auth, o.Transport, o.Insecure, ref = to.Auth, to.Transport, to.Insecure, to.Ref+"@"+digest
+	} else if s.Options.Offline {
+		return nil
+	}
+	return image.Fits(ctx, ref, o)
+}
+
+// inECR says whether a reference is to this account's registry in this region.
+func (a *App) inECR(ref string) bool {
+	return strings.HasPrefix(ref, a.Account+".dkr.ecr."+a.Region+".")
 }
 
 // untagged is a reference without its tag.
@@ -99,8 +130,7 @@ func (s *Image) deployed(ctx context.Context) (string, error) {
 // Resolve is the digest that a reference points to now: it asks ECR for an image of this account and region, else the
 // registry; nobody in the sandbox, for "".
 func (a *App) Resolve(ctx context.Context, ref, platform string) (string, error) {
-	host, rest, _ := strings.Cut(ref, "/")
-	if strings.HasPrefix(host, a.Account+".dkr.ecr."+a.Region+".") {
+	if _, rest, _ := strings.Cut(ref, "/"); a.inECR(ref) {
 		repo, tag, ok := strings.Cut(rest, ":")
 		if !ok {
 			tag = "latest"

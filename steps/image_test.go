@@ -1,9 +1,13 @@
 package steps
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +17,8 @@ import (
 
 	"github.com/fargatectl/fargatectl/aws"
 	"github.com/fargatectl/fargatectl/deploy"
+	"github.com/fargatectl/fargatectl/image"
+	"github.com/fargatectl/fargatectl/internal/sandbox"
 )
 
 func ecrAndImage(app *App) []deploy.Step {
@@ -169,4 +175,126 @@ func TestImageGiven(t *testing.T) {
 			t.Error(got)
 		}
 	})
+}
+
+// An image of the wrong architecture is refused before anything is registered with it, by tag and by digest; what has both
+// is not.
+func TestImageOfTheOtherArchitecture(t *testing.T) {
+	t.Parallel()
+	dir := program(t, `"one"`)
+	inWorld(t, func(t *testing.T, w *world) {
+		w.pick, w.dir, w.opts.Offline = All, dir, true
+		arm := "project_name: other\nresources:\n  - {id: api, type: aws_ecs_service, config: {architecture: ARM64}}\n"
+		if r := w.up(arm); r.err != nil {
+			t.Fatal(r.err)
+		}
+		list, err := ecr.NewFromConfig(w.Config("us-east-1")).DescribeImages(t.Context(), &ecr.DescribeImagesInput{RepositoryName: new("other")})
+		if err != nil || len(list.ImageDetails) != 1 {
+			t.Fatal(list, err)
+		}
+		const repo = "123456789012.dkr.ecr.us-east-1.amazonaws.com/other"
+		tags := slices.DeleteFunc(list.ImageDetails[0].ImageTags, func(t string) bool { return aws.LiveRevision(t) > 0 })
+		for _, ref := range []string{repo + ":" + tags[0], repo + "@" + *list.ImageDetails[0].ImageDigest} {
+			w.opts.Image = ref
+			r := w.up("project_name: app")
+			var e *image.Error
+			if !errors.As(r.err, &e) || !strings.Contains(r.err.Error(), "it is linux/arm64, the service runs on linux/amd64") || len(r.changing()) > 0 {
+				t.Errorf("%s: %v, %v", ref, r.err, r.changing())
+				continue
+			}
+			for _, way := range []string{"build it for linux/amd64", "`architecture: ARM64`"} {
+				if !strings.Contains(e.Hint(), way) {
+					t.Errorf("%s: hint %s", ref, e.Hint())
+				}
+			}
+			if r := w.up(strings.Replace(arm, "other", "third", 1)); r.err != nil {
+				t.Errorf("%s, where it belongs: %v", ref, r.err)
+			}
+		}
+	})
+}
+
+// For both platforms the tag names an index, and the service's own image is deployed, in the first run as in the next.
+func TestImageForBothPlatforms(t *testing.T) {
+	t.Parallel()
+	dir := program(t, `"one"`)
+	inWorld(t, func(t *testing.T, w *world) {
+		w.pick, w.dir = ecrAndImage, dir
+		m := "project_name: app\nresources:\n  - {id: api, type: aws_ecs_service, config: {build: {go: ., platform: 'linux/amd64,linux/arm64', compression: zstd}}}\n"
+		first := w.settled(m)
+		if again := w.up(m); again.err != nil || again.ref() != first.ref() {
+			t.Errorf("%s, then %s, %v", first.ref(), again.ref(), again.err)
+		}
+		c := ecr.NewFromConfig(w.Config("us-east-1"))
+		list, err := c.DescribeImages(t.Context(), &ecr.DescribeImagesInput{RepositoryName: new("app")})
+		if err != nil || len(list.ImageDetails) != 3 {
+			t.Fatal(list, err)
+		}
+		for _, d := range list.ImageDetails {
+			if index := strings.Contains(*d.ImageManifestMediaType, "index"); index != (len(d.ImageTags) == 1) || index && strings.HasSuffix(first.ref(), *d.ImageDigest) {
+				t.Errorf("%s %s %v", *d.ImageManifestMediaType, *d.ImageDigest, d.ImageTags)
+			}
+		}
+		// The service of the other architecture has its image from there, too.
+		arm := w.app(strings.Replace(m, "config: {", "config: {architecture: ARM64, ", 1))
+		img := &Image{App: arm, ECR: &ECR{App: arm}}
+		if err := img.Read(t.Context()); err != nil || img.broken != nil {
+			t.Fatal(err, img.broken)
+		}
+		w.opts.Platform = "linux/arm64"
+		if r := w.up("project_name: app"); r.err == nil || !strings.Contains(r.err.Error(), "the image would be for linux/arm64, the service runs on linux/amd64") || len(r.changing()) > 0 {
+			t.Error(r.err)
+		}
+	})
+}
+
+// Where tags are immutable, a rebuild that comes out otherwise is refused with the ways out, and nothing is half done.
+func TestImageRebuiltWhereTagsAreImmutable(t *testing.T) {
+	t.Parallel()
+	dir := program(t, `"one"`)
+	inWorld(t, func(t *testing.T, w *world) {
+		w.pick, w.dir = ecrAndImage, dir
+		m := repositoryWith("image_tag_mutability: IMMUTABLE")
+		first := w.settled(m).ref()
+		w.opts.Rebuild = true
+		if r := w.up(m); r.err != nil || r.ref() != first { // the same again is no other image
+			t.Error(r.err, r.ref(), first)
+		}
+		// Somebody else's image has the tag of these inputs.
+		w.state(func(r *sandbox.Region) {
+			repo := r.ECR.Repositories["app"]
+			_, digest, _ := strings.Cut(first, "@")
+			other := *repo.Images[digest]
+			other.Manifest = append([]byte(" "), other.Manifest...)
+			sum := sha256.Sum256(other.Manifest)
+			delete(repo.Images, digest)
+			repo.Images["sha256:"+hex.EncodeToString(sum[:])] = &other
+		})
+		r := w.up(m)
+		var e *image.Error
+		if !errors.Is(r.err, image.ErrTagTaken) || !errors.As(r.err, &e) || !strings.Contains(r.err.Error(), "tag exists with another digest") {
+			t.Fatal(r.err)
+		}
+		for _, way := range []string{"--rebuild", "--image", "MUTABLE"} {
+			if !strings.Contains(strings.Join(hintsOf(r.err), " "), way) {
+				t.Errorf("hints %q lack %s", hintsOf(r.err), way)
+			}
+		}
+	})
+}
+
+func hintsOf(err error) (all []string) {
+	for err != nil {
+		if h, ok := err.(interface{ Hint() string }); ok {
+			all = append(all, h.Hint())
+		}
+		if many, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, e := range many.Unwrap() {
+				all = append(all, hintsOf(e)...)
+			}
+			return all
+		}
+		err = errors.Unwrap(err)
+	}
+	return all
 }

@@ -23,8 +23,9 @@ func (p *process) build() *cli.Command {
 
 // A buildResult is an image that was built.
 type buildResult struct {
-	Tag      string  `json:"tag"` // of the inputs
-	Digest   string  `json:"digest"`
+	Tag      string  `json:"tag"`             // of the inputs
+	Digest   string  `json:"digest"`          // of the image that the service runs
+	Index    string  `json:"index,omitempty"` // of an image for several platforms
 	Platform string  `json:"platform"`
 	Size     int64   `json:"size"` // bytes, as a registry keeps it
 	Layers   int     `json:"layers"`
@@ -42,7 +43,7 @@ func (p *process) doBuild(c *cli.Context) error {
 		return err
 	}
 	defer s.close()
-	s.app.Options = steps.Options{Builder: c.String("builder"), NoCache: c.Bool("no-cache"), Pass: passed(c), Offline: c.Bool("sandbox")}
+	s.app.Options = steps.Options{Builder: c.String("builder"), NoCache: c.Bool("no-cache"), Pass: passed(c), Platform: c.String("platform"), Compression: c.String("compression"), Offline: c.Bool("sandbox")}
 	spec, ok, err := (&steps.Image{App: s.app}).Spec(c.Context)
 	switch {
 	case err != nil:
@@ -76,9 +77,16 @@ func (p *process) doBuild(c *cli.Context) error {
 
 func builtAs(tag string, b *image.Built) (buildResult, error) {
 	layers, err := b.Image.Layers()
-	return buildResult{
-		tag, b.Digest.String(), b.Config.OS + "/" + b.Config.Architecture, b.Size, len(layers), b.Tool, b.Route, inSeconds(b.Took),
-	}, err
+	r := buildResult{
+		Tag: tag, Digest: b.Digest.String(), Platform: b.Config.OS + "/" + b.Config.Architecture,
+		Size: b.Size, Layers: len(layers), Engine: b.Tool, Route: b.Route, Seconds: inSeconds(b.Took),
+	}
+	if err != nil || b.Index == nil {
+		return r, err
+	}
+	index, err := b.Index.Digest()
+	r.Index = index.String()
+	return r, err
 }
 
 func (r buildResult) facts() []ui.Fact {
@@ -104,11 +112,20 @@ func passed(c *cli.Context) image.Pass {
 	return image.Pass{Secrets: c.StringSlice("secret"), SSH: c.StringSlice("ssh"), CacheFrom: c.StringSlice("cache-from"), CacheTo: c.StringSlice("cache-to")}
 }
 
-// knownBuilder refuses a word that is no builder's.
-func knownBuilder(word string) error {
+// knownBuild refuses words that stand for nothing.
+func knownBuild(c *cli.Context) error {
+	word := c.String("builder")
 	name, of, _ := strings.Cut(word, ":")
-	if word == "" || slices.Contains(image.Builders(), name) && (of == "" || name == "docker") {
-		return nil
+	if word != "" && (!slices.Contains(image.Builders(), name) || of != "" && name != "docker") {
+		return usageErrorf("--builder %q is none of %s", word, strings.Join(image.Builders(), ", "))
 	}
-	return usageErrorf("--builder %q is none of %s", word, strings.Join(image.Builders(), ", "))
+	for p := range strings.SplitSeq(c.String("platform"), ",") {
+		if p != "linux/amd64" && p != "linux/arm64" && c.String("platform") != "" {
+			return usageErrorf("--platform %q: Fargate runs linux/amd64 and linux/arm64", c.String("platform"))
+		}
+	}
+	if how := c.String("compression"); how != "" && how != "gzip" && how != "zstd" {
+		return usageErrorf("--compression %q is neither gzip nor zstd", how)
+	}
+	return nil
 }

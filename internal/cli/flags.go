@@ -46,6 +46,8 @@ func failOnFlag() cli.Flag {
 func buildFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "builder", EnvVars: []string{"FARGATECTL_BUILDER"}, Usage: "who builds the Dockerfile: auto, native, docker, docker:`NAME` (a builder of buildx), podman, buildah, nerdctl or finch"},
+		&cli.StringFlag{Name: "platform", Usage: "build for `PLATFORMS`: linux/amd64, linux/arm64 or both with a comma between; the service's must be among them"},
+		&cli.StringFlag{Name: "compression", Usage: "compress layers with `gzip` or zstd"},
 		&cli.BoolFlag{Name: "no-cache", Usage: "have the builder run every step anew"},
 		&cli.StringSliceFlag{Name: "secret", Usage: "a `SECRET` for RUN --mount=type=secret: id=npm,env=NPM_TOKEN or id=npm,src=FILE; never the value itself"},
 		&cli.StringSliceFlag{Name: "ssh", Usage: "an `AGENT` for RUN --mount=type=ssh: default"},

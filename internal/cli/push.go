@@ -25,7 +25,8 @@ type pushResult struct {
 	Image          string  `json:"image"` // REPOSITORY@sha256:…, for deploy --image
 	Tag            string  `json:"tag"`
 	Digest         string  `json:"digest"`
-	There          bool    `json:"already_there"` // nothing was built or pushed
+	Index          string  `json:"index,omitempty"` // of an image for several platforms: what the tag names
+	There          bool    `json:"already_there"`   // nothing was built or pushed
 	Size           int64   `json:"size,omitempty"`
 	Layers         int     `json:"layers,omitempty"`
 	LayersUploaded int     `json:"layers_uploaded"`
@@ -75,6 +76,9 @@ func (s *session) pushed(img *steps.Image) error {
 	r.Digest = r.Image[len(img.ECR.URI.Get())+1:]
 	if p, b := img.Pushed, img.Built; p != nil {
 		r.Size, r.Layers, r.LayersUploaded, r.BytesUploaded = b.Size, p.Layers, p.New, p.Uploaded
+		if b.Index != nil {
+			r.Index = p.Index.String()
+		}
 		r.Engine, r.Route, r.BuildSeconds, r.PushSeconds = b.Tool, b.Route, inSeconds(b.Took), inSeconds(p.Took)
 	}
 	return s.result(r, func() {

@@ -80,7 +80,7 @@ func (p *process) offline(c *cli.Context) (*session, error) {
 	if err := image.Valid(c.String("image")); err != nil {
 		return nil, usageErrorf("%w", err)
 	}
-	if err := knownBuilder(c.String("builder")); err != nil {
+	if err := knownBuild(c); err != nil {
 		return nil, err
 	}
 	if f := c.String("fail-on"); f != "" && !slices.Contains(steps.Severities, strings.ToLower(f)) {

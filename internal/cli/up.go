@@ -87,7 +87,7 @@ func (s *session) remark(plan deploy.Plan) {
 // wanted is all steps, with the wishes of the command line.
 func (s *session) wanted() []deploy.Step {
 	s.app.Options = steps.Options{
-		Image: s.c.String("image"), Rebuild: s.c.Bool("rebuild"), Builder: s.c.String("builder"), FailOn: strings.ToLower(s.c.String("fail-on")), NoCache: s.c.Bool("no-cache"), Pass: passed(s.c), ForceNewDeployment: s.c.Bool("force-new-deployment"),
+		Image: s.c.String("image"), Rebuild: s.c.Bool("rebuild"), Builder: s.c.String("builder"), FailOn: strings.ToLower(s.c.String("fail-on")), NoCache: s.c.Bool("no-cache"), Pass: passed(s.c), Platform: s.c.String("platform"), Compression: s.c.String("compression"), ForceNewDeployment: s.c.Bool("force-new-deployment"),
 		Adopt: s.c.Bool("adopt"), Prune: s.c.Bool("prune"), TakeDNS: s.c.Bool("take-dns"), Wait: s.c.String("wait"),
 		Offline: s.app.Options.Offline, Force: s.c.Bool("force"),
 		KeepImages: slices.Contains(kept(s.c), "images"), KeepLogs: slices.Contains(kept(s.c), "logs"),

@@ -123,7 +123,7 @@ func (r *reading) checkBuild() {
 		r.bad(path("base"), "a Dockerfile says its base itself (FROM)", "base is a key of a Go build, and build has no go")
 	}
 	want := map[string]string{"X86_64": "linux/amd64", "ARM64": "linux/arm64"}[s.Architecture]
-	if b.Platform != "" && b.Platform != want && r.sound(wordService, "architecture") {
+	if b.Platform != "" && !slices.Contains(strings.Split(b.Platform, ","), want) && r.sound(wordService, "architecture") {
 		r.bad(path("platform"), "drop platform: it follows architecture", "platform %s doesn't run on architecture %s", b.Platform, s.Architecture)
 	}
 	for _, arg := range slices.Sorted(maps.Keys(b.Args)) {

@@ -136,8 +136,12 @@ type Build struct {
 	Target string `yaml:"target"`
 	// Build arguments. They stay readable in the image.
 	Args map[string]string `yaml:"args" keys:"env"`
-	// The platform of the image; it is architecture's.
-	Platform string `yaml:"platform" enum:"linux/amd64,linux/arm64"` // "" follows Architecture
+	// The platform of the image; it is architecture's. With both, the tag names an index of two images.
+	Platform string `yaml:"platform" is:"platforms"` // "" follows Architecture
+	// What layers are compressed with. zstd makes tasks start sooner; it needs a builder that writes OCI layouts, or none.
+	Compression string `yaml:"compression" default:"gzip" enum:"gzip,zstd"`
+	// A registry that has the images of Docker Hub, such as a pull-through cache of ECR: HOST/PREFIX. Images that are built on come from there.
+	BaseMirror string `yaml:"base_mirror" is:"mirror"`
 }
 
 // A SecretRef puts a secret into an environment variable of the container.

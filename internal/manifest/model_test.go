@@ -24,7 +24,7 @@ func TestFull(t *testing.T) {
 	}
 	want := Service{
 		Name: "my-service", LaunchType: "FARGATE",
-		Build:         &Build{Dockerfile: "docker/Dockerfile", Context: "..", Target: "production", Args: map[string]string{"VERSION": "1.10"}, Platform: "linux/arm64"},
+		Build:         &Build{Dockerfile: "docker/Dockerfile", Context: "..", Target: "production", Args: map[string]string{"VERSION": "1.10"}, Platform: "linux/amd64,linux/arm64", Compression: "zstd", BaseMirror: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub"},
 		ContainerPort: 3000, CPU: 1024, Memory: 3072, Architecture: "ARM64", Command: []string{"node", "server.js"}, ReleaseCommand: []string{"node", "migrate.js", "up"},
 		Environment: map[string]string{"LOG_LEVEL": "debug", "RATIO": "0.50", "VERBOSE": "true", "PORT": "3000"},
 		Secrets: []SecretRef{
