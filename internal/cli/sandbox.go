@@ -22,7 +22,10 @@ func (p *process) sandbox() *cli.Command {
 			"the sandbox (Linux and macOS): wherever it listens, the stream of a session is opened from this machine only, under\n" +
 			"a name of loopback, never by a web page, and once, with the random token that ExecuteCommand answered. Whoever can\n" +
 			"run programs on this machine can have such a session. A forwarded port leads to the simulated container, or to\n" +
-			"this machine.",
+			"this machine.\n\n" +
+			"Commands of one-off tasks (run, release_command, RunTask) are played, not run: `echo`, `printenv NAME`, `sleep N`,\n" +
+			"`true`, `false` and `exit N` do what they say, also in `sh -c` with ; && || and $NAME; any other command says that\n" +
+			"it has run and ends with exit code 0. So each end of a run can be rehearsed: `fargatectl run -- sh -c 'exit 3'`.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:4566", Usage: "the `ADDRESS` to serve on"},
 			&cli.StringFlag{Name: "speed", Value: "60x", Usage: "how much faster AWS's waits run: `60x`, 1x, instant"},

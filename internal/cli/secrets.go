@@ -6,13 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/fargatectl/fargatectl/aws"
 	"github.com/fargatectl/fargatectl/deploy"
 	"github.com/fargatectl/fargatectl/internal/release"
 	"github.com/fargatectl/fargatectl/steps"
@@ -87,7 +90,11 @@ func (p *process) doSecretsSet(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("deploy") {
-		return s.deploySecrets("secret " + name + " has a new value")
+		m, err := steps.FindSecret(s.app, name)
+		if err != nil {
+			return err
+		}
+		return s.deploySecrets("secret "+name+" has a new value", m.Name)
 	}
 	return s.result(map[string]any{"secret": name}, func() {
 		_, _ = fmt.Fprintf(p.terminal.Out, "secret %s has a new value; tasks that run see it after %s\n", name, s.again("deploy"))
@@ -95,22 +102,30 @@ func (p *process) doSecretsSet(c *cli.Context) error {
 }
 
 // deploySecrets starts new tasks with the values that secrets have now: its result is the release's. Before the first up
-// there are none. That it was asked for by a flag is the answer to its question.
-func (s *session) deploySecrets(done string) error {
+// there are none, and tasks that read none of the secrets, by their names in AWS, stay. That it was asked for by a flag is
+// the answer to its question.
+func (s *session) deploySecrets(done string, names ...string) error {
 	s.tell(done)
+	later := func(text string) error {
+		return s.result(map[string]any{"status": "NO_CHANGE"}, func() { _, _ = fmt.Fprintln(s.terminal.Out, text) })
+	}
+	svc, missing := s.service(), (*release.MissingError)(nil)
+	if err := svc.Read(s.c.Context); errors.As(err, &missing) {
+		return later("there is no service yet: its first tasks will have it")
+	} else if err != nil {
+		return err
+	}
+	read := maps.Keys(aws.SecretsOf(svc.Definition))
+	if !slices.ContainsFunc(slices.Collect(read), func(arn string) bool { return slices.Contains(names, aws.SecretName(arn)) }) {
+		return later("the running tasks do not read it: " + s.again("up") + " brings it to them")
+	}
 	if err := s.c.Set("yes", "true"); err != nil {
 		return err
 	}
 	d := &release.Deployment{Service: s.service(), Force: true, By: s.who.ARN, Git: s.git, Wait: "steady"}
 	same := &release.Same{Of: d.Service}
 	d.Image = same
-	err := s.release([]deploy.Step{same, d}, func(took time.Duration) error { return s.released(d.Service, took, d.Joined()) })
-	if missing := (*release.MissingError)(nil); errors.As(err, &missing) {
-		return s.result(map[string]any{"service": nil}, func() {
-			_, _ = fmt.Fprintln(s.terminal.Out, "there is no service yet: its first tasks will have it")
-		})
-	}
-	return err
+	return s.release([]deploy.Step{same, d}, func(took time.Duration) error { return s.released(d.Service, took, d.Joined()) })
 }
 
 // secretValue reads a value, at most 64 KiB as AWS allows, without the newline that an editor or echo puts behind it.

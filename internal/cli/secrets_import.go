@@ -67,7 +67,7 @@ func (p *process) doSecretsImport(c *cli.Context) error {
 	if err := oneValue(list); err != nil {
 		return err
 	}
-	changed := 0
+	changed, names := 0, []string(nil)
 	for i := range list {
 		in := &list[i]
 		if in.Result != "" {
@@ -79,12 +79,12 @@ func (p *process) doSecretsImport(c *cli.Context) error {
 		case err != nil:
 			return fmt.Errorf("secret %s (%d of %d are imported): %w", in.Secret, i, len(list), err)
 		case fresh:
-			in.Result, changed = "set", changed+1
+			in.Result, changed, names = "set", changed+1, append(names, in.manifest.Name)
 		}
 	}
 	done := fmt.Sprintf("%d secrets have new values", changed)
 	if changed > 0 && c.Bool("deploy") {
-		return s.deploySecrets(done)
+		return s.deploySecrets(done, names...)
 	}
 	return s.result(map[string]any{"imported": list, "changed": changed}, func() {
 		var rows [][]string
