@@ -42,38 +42,49 @@ func (r *reader) next() (*Instruction, error) {
 		if err := r.directive(text); err != nil {
 			return nil, &Error{r.at, err}
 		}
-		if isComment(text) {
-			continue
-		}
 		first := r.at
 		text, more := r.joined(text)
-		if !more && text == "" {
+		if isComment(text) || !more && text == "" {
 			continue
 		}
-		var whole strings.Builder
-		whole.WriteString(text)
-		for more {
-			if text, ok = r.line(); !ok {
-				break
+		if more {
+			after, err := r.rest()
+			if err != nil {
+				return nil, err
 			}
-			if err := r.directive(text); err != nil {
-				return nil, &Error{r.at, err}
-			}
-			if isComment(text) || strings.TrimSpace(text) == "" {
-				continue
-			}
-			text, more = r.joined(text)
-			whole.WriteString(text)
+			text += after
 		}
-		i, err := r.instruction(whole.String())
+		i, err := r.instruction(text)
 		if err == nil {
 			i.Line = first
-			err = r.documents(i, whole.String())
+			err = r.documents(i, text)
 		}
 		if err != nil {
 			return nil, &Error{first, err}
 		}
 		return i, nil
+	}
+}
+
+// rest is what the following lines add to one that goes on: comments and empty ones nothing.
+func (r *reader) rest() (string, error) {
+	var all strings.Builder
+	for {
+		text, ok := r.line()
+		if !ok {
+			return all.String(), nil
+		}
+		if err := r.directive(text); err != nil {
+			return "", &Error{r.at, err}
+		}
+		if isComment(text) || strings.TrimSpace(text) == "" {
+			continue
+		}
+		text, more := r.joined(text)
+		all.WriteString(text)
+		if !more {
+			return all.String(), nil
+		}
 	}
 }
 
@@ -136,7 +147,7 @@ func (r *reader) documents(i *Instruction, text string) error {
 	}
 	lex := shell.NewLex('\\')
 	lex.RawQuotes, lex.RawEscapes, lex.SkipUnsetEnv = true, true, true
-	words, _ := lex.ProcessWords(text, noVariables{}) //nolint:errcheck // BuildKit takes what there is, too
+	words, _ := lex.ProcessWords(text, noVariables{}) // of a text with an error BuildKit takes what there is, too
 	for _, w := range words {
 		d := document(w)
 		if d == nil {
@@ -176,7 +187,7 @@ var (
 // document is the document that a word announces, nil if it is an ordinary word.
 func document(word string) *Document {
 	m := documentForm.FindStringSubmatch(word)
-	if m == nil || m[2] == "" {
+	if len(m) == 0 || m[2] == "" {
 		return nil
 	}
 	lex := shell.NewLex('\\')

@@ -133,7 +133,7 @@ func (i *Instruction) pairs(words []string, text string) error {
 func (r *reader) words(text string) (words []string) {
 	var word strings.Builder
 	in, quote := false, rune(0)
-	for len(text) > 0 {
+	for text != "" {
 		ch, size := utf8.DecodeRuneInString(text)
 		text = text[size:]
 		switch {
@@ -187,7 +187,7 @@ func (r *reader) flags(text string) (flags []Flag, rest string) {
 func (r *reader) flagWord(text string) (word, rest string) {
 	var b strings.Builder
 	quote := rune(0)
-	for len(text) > 0 {
+	for text != "" {
 		ch, size := utf8.DecodeRuneInString(text)
 		switch {
 		case quote == 0 && unicode.IsSpace(ch):

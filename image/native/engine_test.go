@@ -62,7 +62,7 @@ func mirror(t *testing.T) string {
 		t.Fatal(err)
 	}
 	srv := &http.Server{Handler: registry.New(registry.Logger(log.New(io.Discard, "", 0))), ReadHeaderTimeout: time.Minute}
-	go srv.Serve(l) //nolint:errcheck // ends with Close
+	go srv.Serve(l)
 	t.Cleanup(func() { srv.Close() })
 	all := maps.Clone(bases())
 	all["shell"] = made(t, types.OCIManifestSchema1, `{"config": {"Cmd": ["/bin/sh"]}}`, "d 755 0:0 bin\nf 755 0:0 bin/busybox @"+need(t, "busybox")+"\nl 777 0:0 bin/sh busybox\nl 777 0:0 bin/cat busybox\nl 777 0:0 bin/true busybox\nd 1777 0:0 tmp")

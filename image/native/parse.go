@@ -100,12 +100,10 @@ func official(ref string) bool {
 // misread gives an error of the parser the Dockerfile's name. A flag that is not known is for a newer builder.
 func misread(name string, err error) error {
 	e := &Error{File: name, Err: err}
-	var at *dockerfile.Error
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*dockerfile.Error](err); ok {
 		e.Line, e.Err = at.Line, at.Err
 	}
-	var flag *dockerfile.UnknownFlagError
-	if errors.As(err, &flag) {
+	if flag, ok := errors.AsType[*dockerfile.UnknownFlagError](err); ok {
 		return &Refusal{File: name, Line: e.Line, Instruction: flag.Instruction, Why: "--" + flag.Flag + " is not known here"}
 	}
 	return e
