@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/fargatectl/fargatectl/image/native"
 )
 
 // remote is an image for a platform in a registry, to build on. Its layers are read when they are needed: never, where the
@@ -56,4 +58,38 @@ func (s Spec) mirrored(base string) (name.Reference, error) {
 		return nil, &Error{What: fmt.Sprintf("the mirror %s has no place for %s", s.Mirror, base), Err: err}
 	}
 	return ref, nil
+}
+
+// contexts are what BuildKit is to take in place of the images of Docker Hub: "NAME=docker-image://MIRROR/…", by the names
+// that the Dockerfile has. Other engines have no word for that.
+func (s Spec) contexts(c *buildContext, e *Engine) (all []string, err error) {
+	if s.Mirror == "" {
+		return nil, nil
+	}
+	if !e.buildx {
+		return nil, &Error{
+			What: fmt.Sprintf("%s %s takes base images from where the Dockerfile says, and base_mirror is %s", e.Name, e.Version, s.Mirror),
+			Ways: "build with docker's buildx; or write the mirror into FROM, and leave base_mirror out",
+		}
+	}
+	o, err := s.native(c)
+	if err != nil {
+		return nil, err
+	}
+	bases, err := native.Bases(o)
+	if err != nil {
+		return nil, &Error{What: "base_mirror", Err: err, Ways: "write the mirror into FROM, and leave base_mirror out"}
+	}
+	for _, b := range bases {
+		ref, err := name.ParseReference(b)
+		if err != nil || ref.Context().RegistryStr() != name.DefaultRegistry {
+			continue // the engine says what is wrong with it
+		}
+		at, err := s.mirrored(b)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, b+"=docker-image://"+at.Name())
+	}
+	return all, nil
 }

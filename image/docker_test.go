@@ -21,12 +21,13 @@ import (
 // dockerScript is a docker command for one test: it notes how it is called and does what the test wants of it.
 const dockerScript = `#!/bin/sh
 printf '%s\n' "$*" >>"$FAKE/calls"
+[ "$1" != --context ] || shift 2
 case "$1 $2" in
 "--version ") echo "Docker version $FAKE_CLIENT, build x" ;;
 "info --format") [ -z "$FAKE_HANGS" ] || exec sleep 60; [ -n "$FAKE_SERVER" ] || exit 1; printf '{"ServerVersion":"%s"%s}\n' "$FAKE_SERVER" "$FAKE_INFO" ;;
-"context inspect") echo "$FAKE_ENDPOINT" ;;
+"context inspect") [ -z "$5" ] && echo "$FAKE_ENDPOINT" || echo "$FAKE_OTHER" ;;
 "buildx version") [ -n "$FAKE_DRIVER" ] || exit 1 ;;
-"buildx inspect") printf 'Name: x\nDriver:  %s\n' "$FAKE_DRIVER" ;;
+"buildx inspect") printf 'Name: x\nDriver:  %s\nNodes:\nEndpoint:  far\n' "$FAKE_DRIVER" ;;
 "save "*) cat "$FAKE/saved.tar" ;;
 "tag "* | "rmi "*) ;;
 "push "*) [ -z "$FAKE_PUSH_FAILS" ] || { echo "no space left on device" >&2; exit 1; } ;;

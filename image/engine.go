@@ -33,6 +33,7 @@ type Engine struct {
 	here     bool // it reaches this machine's loopback
 
 	builder string // of buildx, "" for the one in use
+	context string // of docker, whose engine keeps the image; "" is the one in use
 }
 
 // An engineKind is how one family of engines is spoken to.
@@ -49,12 +50,13 @@ type engineKind interface {
 
 // A workshop is what one build has at hand.
 type workshop struct {
-	dockerfile string // path in the context
-	tag        string // name of the image in the engine
-	idFile     string // the engine writes the image's id there
-	layout     string // folder for an OCI layout; "" where the engine keeps the image
-	zstd       bool   // the layout's layers
-	ignore     string // file of patterns; "" where the context comes on standard input
+	dockerfile string   // path in the context
+	tag        string   // name of the image in the engine
+	idFile     string   // the engine writes the image's id there
+	layout     string   // folder for an OCI layout; "" where the engine keeps the image
+	zstd       bool     // the layout's layers
+	contexts   []string // of buildx: what takes the place of images
+	ignore     string   // file of patterns; "" where the context comes on standard input
 }
 
 // engines are all that are looked for, in the order they are taken.
@@ -192,6 +194,9 @@ func (s Spec) buildWith(ctx context.Context, e *Engine, b *Built, say func(strin
 		return err
 	}
 	w := &workshop{dockerfile: c.dockerfile, tag: s.localTag(), idFile: filepath.Join(b.dir, "id")}
+	if w.contexts, err = s.contexts(c, e); err != nil {
+		return err
+	}
 	if e.layout {
 		w.layout, w.zstd = filepath.Join(b.dir, "layout"), s.Compression == "zstd"
 	}

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -41,10 +42,16 @@ func (docker) find(ctx context.Context, e *Engine) error {
 		}
 	})
 	wg.Wait()
-	driver := buildxDriver(inspect)
+	driver := buildxField(inspect, "Driver:")
 	e.buildx = plugin == nil
 	if e.builder != "" && !e.buildx {
 		return fmt.Errorf("there is no buildx builder %s (docker buildx ls)", e.builder)
+	}
+	if driver == "docker" && cmp.Or(e.builder, os.Getenv("BUILDX_BUILDER")) != "" {
+		// The engine of a context, which need not be the one in use: the image will be there.
+		e.context = buildxField(inspect, "Endpoint:")
+		info, err = e.ask(ctx, e.docker("info", "--format", "{{json .}}")[1:]...)
+		endpoint, _ = e.ask(ctx, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}", e.context)
 	}
 	var about dockerInfo
 	if err == nil {
@@ -80,11 +87,20 @@ func (e *Engine) buildxArgs(args ...string) []string {
 	return argv
 }
 
-// buildxDriver is the driver that `docker buildx inspect` names: docker, docker-container, remote, kubernetes, cloud.
-func buildxDriver(text string) string {
+// docker is a command line to the engine that has the image.
+func (e *Engine) docker(args ...string) []string {
+	if e.context == "" {
+		return append([]string{e.bin}, args...)
+	}
+	return append([]string{e.bin, "--context", e.context}, args...)
+}
+
+// buildxField is the first of its name in what `docker buildx inspect` says: "Driver:" is docker, docker-container, remote,
+// kubernetes or cloud; "Endpoint:" of the driver docker is a context.
+func buildxField(text, field string) string {
 	for line := range strings.Lines(text) {
-		if name, ok := strings.CutPrefix(line, "Driver:"); ok {
-			return strings.TrimSpace(name)
+		if value, ok := strings.CutPrefix(line, field); ok {
+			return strings.TrimSpace(value)
 		}
 	}
 	return ""
@@ -105,6 +121,9 @@ func (docker) build(e *Engine, s Spec, w *workshop) []string {
 		}
 		argv = append(argv, "--iidfile", w.idFile, "--tag", w.tag)
 	}
+	for _, c := range w.contexts {
+		argv = append(argv, "--build-context", c)
+	}
 	return append(append(argv, s.common(w)...), "-")
 }
 
@@ -124,10 +143,10 @@ func (s Spec) common(w *workshop) []string {
 }
 
 func (docker) push(e *Engine, id, ref string) (push, forget [][]string) {
-	return [][]string{{e.bin, "tag", id, ref}, {e.bin, "push", "--quiet", ref}}, [][]string{{e.bin, "rmi", ref}}
+	return [][]string{e.docker("tag", id, ref), e.docker("push", "--quiet", ref)}, [][]string{e.docker("rmi", ref)}
 }
 
-func (docker) save(e *Engine, id string) []string { return []string{e.bin, "save", id} }
+func (docker) save(e *Engine, id string) []string { return e.docker("save", id) }
 
 // environment is the user's, with the values of the build arguments. An argument that the engine itself would read as
 // one of its own settings is refused.

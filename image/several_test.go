@@ -263,3 +263,22 @@ func TestMirror(t *testing.T) {
 		t.Error("a mirror that is none is taken")
 	}
 }
+
+// buildx is told what to take in the place of Docker Hub's images; an engine that can't be told refuses.
+func TestMirrorByEngine(t *testing.T) {
+	fake := fakeDocker(t)
+	save(t, filepath.Join(fake, "saved.tar"), "amd64", false)
+	s := Spec{
+		Dir:        folder(t, map[string]string{"Dockerfile": "ARG V=1.26\nFROM golang:$V AS build\nRUN make\nFROM gcr.io/distroless/static\nCOPY --from=build /app /app\n"}),
+		Dockerfile: "Dockerfile", Builder: "docker", Mirror: "mirror.example.com/hub",
+	}
+	mustBuild(t, s)
+	if calls := read(t, fake, "calls"); !strings.Contains(calls, " --build-context golang:1.26=docker-image://mirror.example.com/hub/library/golang:1.26 --platform ") || strings.Count(calls, "--build-context") != 1 {
+		t.Error(calls)
+	}
+	t.Setenv("FAKE_DRIVER", "")
+	var e *Error
+	if _, err := s.Build(t.Context(), nil); !errors.As(err, &e) || !strings.HasPrefix(e.What, "docker 28.2.2 takes base images from where the Dockerfile says") {
+		t.Error(err)
+	}
+}

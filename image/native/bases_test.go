@@ -208,3 +208,35 @@ func baseOf(_ context.Context, ref string, p v1.Platform) (v1.Image, error) {
 	}
 	return img, nil
 }
+
+// The bases of a target are those of its stages, and none of a stage that it does without.
+func TestBasesOf(t *testing.T) {
+	t.Parallel()
+	const text = `ARG GO=1.26
+FROM golang:$GO AS build
+RUN make
+FROM node AS unused
+FROM build AS tested
+FROM alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+COPY --from=tested /app /app
+COPY --from=busybox:musl /bin/sh /bin/sh
+COPY --from=golang:1.27 /x /x
+FROM scratch AS none
+`
+	for target, want := range map[string]string{
+		"":       "",
+		"tested": "golang:1.27",
+		"none":   "",
+		"unused": "node",
+	} {
+		got, err := Bases(Options{Dockerfile: []byte(text), Name: "Dockerfile", Target: target, Args: map[string]string{"GO": "1.27"}})
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("%q: %q, %v; want %q", target, got, err, want)
+		}
+	}
+	got, err := Bases(Options{Dockerfile: []byte(strings.TrimSuffix(text, "FROM scratch AS none\n")), Name: "Dockerfile"})
+	want := "golang:1.26 alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef busybox:musl golang:1.27"
+	if err != nil || strings.Join(got, " ") != want {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
+}
