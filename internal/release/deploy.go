@@ -54,7 +54,7 @@ func (d *Deployment) Read(ctx context.Context) (err error) {
 	if err := d.Service.Read(ctx); err != nil {
 		return err
 	}
-	if d.versions, err = d.secretVersions(ctx); err != nil {
+	if d.versions, err = d.secretVersions(ctx, d.Definition); err != nil {
 		return err
 	}
 	if d.under, err = d.underWay(ctx); err != nil || d.under == nil {

@@ -230,11 +230,15 @@ func (r *Rollback) halt(ctx context.Context) error {
 
 // back moves the service to the earlier release. A deregistered task definition can't be deployed, and a tag that has
 // moved would bring another image: then it is registered again, with all that it had.
-func (r *Rollback) back(ctx context.Context) (err error) {
+func (r *Rollback) back(ctx context.Context) error {
 	definition, note := val(r.to.TaskDefinitionArn), aws.ReleaseNote{Verb: "rollback", By: r.By, At: time.Now()}
+	versions, err := r.secretVersions(ctx, r.to) // its new tasks read the values of now
+	if err != nil {
+		return err
+	}
 	switch {
 	case r.to.Status == types.TaskDefinitionStatusInactive || len(r.pinned) > 0:
-		again, err := r.register(ctx, r.again(note))
+		again, err := r.register(ctx, r.again(note, versions))
 		if err != nil {
 			return err
 		}
@@ -243,6 +247,11 @@ func (r *Rollback) back(ctx context.Context) (err error) {
 		if err := r.note(ctx, definition, aws.TagRelease, note); err != nil {
 			return err
 		}
+		if len(versions) > 0 {
+			if err := r.note(ctx, definition, aws.TagSecrets, versions); err != nil {
+				return err
+			}
+		}
 	}
 	in := r.restore.in
 	in.TaskDefinition = &definition
@@ -250,7 +259,7 @@ func (r *Rollback) back(ctx context.Context) (err error) {
 }
 
 // again is the request that registers the earlier task definition once more.
-func (r *Rollback) again(note aws.ReleaseNote) *ecs.RegisterTaskDefinitionInput {
+func (r *Rollback) again(note aws.ReleaseNote, versions aws.SecretVersions) *ecs.RegisterTaskDefinitionInput {
 	tags := r.tags
 	if len(tags) == 0 { // of what is deregistered they may be gone
 		tags = slices.DeleteFunc(slices.Clone(r.Tags), func(t types.Tag) bool { return val(t.Key) == aws.TagImage })
@@ -261,6 +270,7 @@ func (r *Rollback) again(note aws.ReleaseNote) *ecs.RegisterTaskDefinitionInput 
 	}
 	if r.writesNotes() {
 		aws.SetTaskDefinitionTag(in, aws.TagRelease, note.String())
+		aws.SetTaskDefinitionTag(in, aws.TagSecrets, versions.String())
 	}
 	return in
 }

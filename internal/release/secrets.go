@@ -5,14 +5,15 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/fargatectl/fargatectl/aws"
 )
 
-// secretVersions are those of the secrets that the live task definition has its containers read. What is not there, or
-// not to be seen, is left out, and so is all of a service of others, which gets no tags.
-func (s *Service) secretVersions(ctx context.Context) (aws.SecretVersions, error) {
+// secretVersions are those of the secrets that a task definition has its containers read. What is not there, or not to be
+// seen, is left out, and so is all of a service of others, which gets no tags.
+func (s *Service) secretVersions(ctx context.Context, d *types.TaskDefinition) (aws.SecretVersions, error) {
 	versions := aws.SecretVersions{}
 	if !s.writesNotes() {
 		return versions, nil
@@ -20,7 +21,7 @@ func (s *Service) secretVersions(ctx context.Context) (aws.SecretVersions, error
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	var failed error
-	for arn := range aws.SecretsOf(s.Definition) {
+	for arn := range aws.SecretsOf(d) {
 		wg.Go(func() {
 			out, err := s.Calls.Secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &arn})
 			err = aws.Ignore(err, "ResourceNotFoundException", "AccessDeniedException")

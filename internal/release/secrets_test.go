@@ -57,6 +57,18 @@ func TestNewValue(t *testing.T) {
 		if ops := deploys(force); !slices.Equal(ops, []string{"ecs.UpdateService"}) {
 			t.Error("forced:", ops)
 		}
+
+		// What goes back reads the value of now: only its image is another.
+		if _, err := w.deploy(t.Context(), other); err != nil {
+			t.Fatal(err)
+		}
+		renew()
+		if _, err := w.rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if p := w.plan(first); p != "" {
+			t.Error(p)
+		}
 	})
 }
 
