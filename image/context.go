@@ -46,6 +46,26 @@ func (s Spec) openContext() (*buildContext, error) {
 
 func (c *buildContext) close() error { return c.root.Close() }
 
+// openFolder opens a folder that is built without a Dockerfile; .dockerignore in it is heeded.
+func openFolder(dir string, exclude []string) (*buildContext, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	c := &buildContext{root: root, strict: true, never: []string{".git", ".fargatectl"}}
+	for _, e := range exclude {
+		c.never = append(c.never, path.Clean(strings.ReplaceAll(e, `\`, "/")))
+	}
+	patterns, err := c.patterns()
+	if err == nil {
+		c.ignore, err = patternmatcher.New(patterns)
+	}
+	if err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
+	return c, nil
+}
+
 // read finds the Dockerfile and the patterns.
 func (c *buildContext) read() error {
 	info, err := c.root.Stat(c.dockerfile)
@@ -239,7 +259,12 @@ func (s Spec) hashDocker(h inputs) error {
 	for _, name := range slices.Sorted(maps.Keys(s.Args)) {
 		h.line("argument", name, s.Args[name])
 	}
-	err = c.walk(func(e entry) error {
+	return errors.Join(c.hash(h), c.close())
+}
+
+// hash hashes all that belongs to the context.
+func (c *buildContext) hash(h inputs) error {
+	return c.walk(func(e entry) error {
 		header, err := e.header()
 		if err != nil {
 			return err
@@ -250,7 +275,6 @@ func (s Spec) hashDocker(h inputs) error {
 		}
 		return c.open(e.name, h.content)
 	})
-	return errors.Join(err, c.close())
 }
 
 // send writes the context as a tar stream. It begins with the folder itself: docker takes standard input for a tar only if

@@ -43,6 +43,9 @@ func (s Spec) goEnv() []string {
 		return slices.Contains([]string{"CGO_ENABLED", "GOOS", "GOARCH", "GOFLAGS"}, name)
 	})
 	// GOFLAGS is set, not just taken away: a value kept by `go env -w` would count otherwise.
+	if s.alone {
+		env = append(env, "GOWORK=off")
+	}
 	return append(env, "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+s.platform().Architecture, "GOFLAGS=-buildvcs=false")
 }
 
@@ -54,7 +57,7 @@ func (s Spec) goFlags() []string {
 
 // goTags brings the time zones into a binary that finds none in its image.
 func (s Spec) goTags() []string {
-	if s.Base != "" {
+	if s.Base != "" || s.alone {
 		return nil
 	}
 	return []string{"-tags=timetzdata"}

@@ -49,11 +49,14 @@ import (
 // hashVersion stands at the head of every hash of inputs. It changes when the same inputs begin to give another image.
 const hashVersion = "fargatectl/image/1"
 
-// A Spec says what to build; exactly one of Go and Dockerfile is used. [Detect] fills it from a folder.
+// A Spec says what to build; exactly one of Go, Static, Archive and Dockerfile is used. [Detect] fills it from a folder.
 type Spec struct {
 	Dir         string            // the folder, absolute: the context of a Dockerfile, the working directory of a Go build
 	Go          string            // Go main package relative to Dir: "." or "./cmd/api"
 	Base        string            // base image of a Go build; "" is scratch
+	Static      string            // folder of files to serve, relative to Dir
+	Command     []string          // what another builder is run with in Dir; it writes Archive, for $FARGATECTL_PLATFORM
+	Archive     string            // OCI layout (folder or tar) or archive of docker's, relative to Dir
 	Dockerfile  string            // path relative to Dir
 	Target      string            // stage of the Dockerfile; "" is the last
 	Args        map[string]string // build arguments; part of the tag, and readable in the image: never secrets
@@ -68,6 +71,8 @@ type Spec struct {
 	Transport   http.RoundTripper // to them; nil: the network, through the environment's proxy
 	Pass        Pass              // what goes to the engine as it is
 	Offline     bool              // fargatectl asks nothing outside: a base image is refused. The go tool and Docker follow their own settings
+
+	alone bool // a Go program of ours: it needs no time zones, and no workspace of the user's counts
 }
 
 // Pass is what goes to a builder as it is written.
@@ -134,7 +139,8 @@ func (e *Error) Hint() string { return e.Ways }
 //
 // The inputs of a Go build are the files of the package and of everything it imports outside the standard library (modules
 // from the module cache by their checksum), go.mod and go.sum, the toolchain, the flags, the base image and the platform;
-// those of a Dockerfile are the context that .dockerignore leaves, the Dockerfile, target, arguments and platform.
+// those of a Dockerfile are the context that .dockerignore leaves, the Dockerfile, target, arguments and platform; those of a
+// folder to serve are its files and the server; those of a command are the folder that it runs in, less .dockerignore's.
 func (s Spec) Tag(ctx context.Context) (string, error) {
 	if err := s.check(); err != nil {
 		return "", err
@@ -155,7 +161,12 @@ func (s Spec) hash(ctx context.Context, h inputs) error {
 	if len(s.Also) > 0 {
 		h.line(append([]string{"also"}, slices.Sorted(slices.Values(s.Also))...)...)
 	}
-	if s.Go == "" {
+	switch {
+	case s.Static != "":
+		return s.hashStatic(ctx, h)
+	case s.Archive != "":
+		return s.hashArchive(h)
+	case s.Go == "":
 		return s.hashDocker(h)
 	}
 	for _, p := range s.platforms() { // each has files of its own
@@ -180,9 +191,14 @@ func (s Spec) Build(ctx context.Context, say func(string)) (*Built, error) {
 		return nil, err
 	}
 	b := &Built{dir: dir}
-	if s.Go != "" {
+	switch {
+	case s.Go != "":
 		err = s.each(b, func(s Spec, b *Built) error { return s.buildGo(ctx, b, say) })
-	} else {
+	case s.Static != "":
+		err = s.each(b, func(s Spec, b *Built) error { return s.buildStatic(ctx, b, say) })
+	case s.Archive != "":
+		err = s.each(b, func(s Spec, b *Built) error { return s.buildArchive(ctx, b, say) })
+	default:
 		err = s.buildDockerfile(ctx, b, say)
 	}
 	if err == nil && b.kept == nil {
@@ -237,9 +253,15 @@ func size(img v1.Image) (sum int64, err error) {
 
 // check refuses what can't be built as it stands.
 func (s Spec) check() error {
+	of := 0
+	for _, what := range []string{s.Go, s.Static, s.Archive, s.Dockerfile} {
+		of += min(len(what), 1)
+	}
 	switch {
-	case (s.Go == "") == (s.Dockerfile == ""):
-		return errors.New("an image is built from a Go package or from a Dockerfile: exactly one of them")
+	case of != 1:
+		return errors.New("an image is built from a Go package, a folder of files, an archive or a Dockerfile: exactly one of them")
+	case len(s.Command) > 0 && s.Archive == "":
+		return errors.New("a command builds an archive: which one?")
 	case s.Platform != "" && s.Platform != "linux/amd64" && s.Platform != "linux/arm64":
 		return &Error{What: fmt.Sprintf("platform %q is not one that Fargate runs", s.Platform), Ways: "linux/amd64 or linux/arm64"}
 	case slices.ContainsFunc(s.Also, func(p string) bool { return p != "linux/amd64" && p != "linux/arm64" || p == s.platform().String() }):

@@ -94,9 +94,12 @@ func (s *Image) wanted(ctx context.Context) (spec image.Spec, err error) {
 		}
 	} else {
 		dir = filepath.Join(dir, b.Context)
-		spec = image.Spec{Dir: dir, Go: b.Go, Base: b.Base, Dockerfile: b.Dockerfile, Target: b.Target, Args: b.Args, Compression: b.Compression, Mirror: b.BaseMirror}
+		spec = image.Spec{
+			Dir: dir, Go: b.Go, Base: b.Base, Static: b.Static, Command: b.Command, Archive: b.Archive,
+			Dockerfile: b.Dockerfile, Target: b.Target, Args: b.Args, Compression: b.Compression, Mirror: b.BaseMirror,
+		}
 		platforms = b.Platform
-		if spec.Go == "" && spec.Dockerfile == "" {
+		if spec.Go == "" && spec.Static == "" && spec.Archive == "" && spec.Dockerfile == "" {
 			spec.Dockerfile = "Dockerfile"
 		}
 	}

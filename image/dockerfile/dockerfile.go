@@ -243,7 +243,7 @@ func (i *Instruction) checkWords() error {
 		}
 	case "SHELL":
 		if !i.List {
-			return errors.New(`SHELL takes a list, ["program", "argument"], alone`)
+			return errors.New("SHELL takes a list of words in JSON")
 		}
 	case "HEALTHCHECK":
 		_, err := i.Health()

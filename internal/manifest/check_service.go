@@ -111,16 +111,29 @@ func (r *reading) checkBuild() {
 		return
 	}
 	path := func(key string) []string { return conf(wordService, "build", key) }
-	if s.Image != "" {
+	if s.Image != "" && r.has(wordService, "image") {
 		r.bad(conf(wordService, "build"), "keep one of them", "image and build are both given: the image is there already, or it is built")
 	}
+	what := ""
+	for _, key := range []string{"go", "static", "archive", "image"} {
+		switch {
+		case !r.given(path(key)...):
+		case what == "":
+			what = key
+		default:
+			r.bad(path(key), "keep one of them", "build has %s and %s: an image is made in one way", what, key)
+		}
+	}
 	for _, key := range []string{"dockerfile", "target", "args"} {
-		if b.Go != "" && r.given(path(key)...) {
-			r.bad(path(key), "keep go or the keys of Docker", "%s is a key of a Docker build, and build has go", key)
+		if what != "" && r.given(path(key)...) {
+			r.bad(path(key), "keep "+what+" or the keys of Docker", "%s is a key of a Docker build, and build has %s", key, what)
 		}
 	}
 	if b.Base != "" && b.Go == "" {
 		r.bad(path("base"), "a Dockerfile says its base itself (FROM)", "base is a key of a Go build, and build has no go")
+	}
+	if len(b.Command) > 0 && b.Archive == "" {
+		r.bad(path("command"), "archive is the OCI layout or the tar that the command writes", "command needs archive, and build has none")
 	}
 	want := map[string]string{"X86_64": "linux/amd64", "ARM64": "linux/arm64"}[s.Architecture]
 	if b.Platform != "" && !slices.Contains(strings.Split(b.Platform, ","), want) && r.sound(wordService, "architecture") {

@@ -42,9 +42,12 @@ var formats = map[string]format{
 		what:    "a reference to an image: [registry/]name[:tag][@sha256:…], in lower case",
 		pattern: re(`^([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$`),
 	},
-	"platforms":     {what: "linux/amd64, linux/arm64 or both with a comma between", pattern: re(`^linux/(amd64(,linux/arm64)?|arm64(,linux/amd64)?)$`)},
-	"mirror":        {what: "a registry, with a prefix or without: 123456789012.dkr.ecr.us-east-1.amazonaws.com/docker-hub", pattern: re(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$`)},
-	"package":       {what: `a Go package relative to context: "." or "./cmd/api"`, pattern: re(`^\.(/[A-Za-z0-9._~/-]+)?$`), refuse: func(s string) bool { return strings.Contains(s, "..") }},
+	"platforms": {what: "linux/amd64, linux/arm64 or both with a comma between", pattern: re(`^linux/(amd64(,linux/arm64)?|arm64(,linux/amd64)?)$`)},
+	"mirror":    {what: "a registry, with a prefix or without: 123456789012.dkr.ecr.us-east-1.amazonaws.com/docker-hub", pattern: re(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$`)},
+	"package":   {what: `a Go package relative to context: "." or "./cmd/api"`, pattern: re(`^\.(/[A-Za-z0-9._~/-]+)?$`), refuse: func(s string) bool { return strings.Contains(s, "..") }},
+	"folder":    {what: `a folder relative to context: "." or "./public"`, pattern: re(`^[^/\s~][^\s]*$`), refuse: outside},
+	"file":      {what: `a path relative to context: "out.tar" or "bazel-bin/image"`, pattern: re(`^[^/\s~][^\s]*$`), refuse: outside},
+
 	"schedule_name": {what: "1 to 256 characters without : / |", pattern: re(`^[^:/|\s]{1,256}$`)},
 	"schedule":      {what: "cron(…), rate(…) or at(…)", pattern: re(`^(cron\([^ )]+( [^ )]+){5}\)|rate\([1-9][0-9]* (minutes?|hours?|days?)\)|at\([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\))$`), hint: "cron takes six fields: minutes, hours, day of the month, month, day of the week, year"},
 	"timezone":      {what: "a time zone, like Europe/Berlin or UTC", pattern: re(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$`)},
@@ -78,6 +81,9 @@ var endpointServices = []string{
 	"kinesis-firehose", "elasticloadbalancing", "execute-api", "rds", "rds-data", "dynamodb", "bedrock",
 	"bedrock-runtime", "email-smtp", "servicediscovery", "application-autoscaling", "cloudformation", "ec2",
 }
+
+// outside refuses a path that leads out of the folder that it is relative to.
+func outside(text string) bool { return slices.Contains(strings.Split(text, "/"), "..") }
 
 // badCIDR refuses what is no range, or whose address is not its first.
 func badCIDR(text string) bool {

@@ -20,7 +20,7 @@ var forms map[string]form
 
 func init() {
 	forms = map[string]form{
-		"insights": insights, "health_command": healthCommand, "secrets": secretRefs, "generate": generated, "statements": statements,
+		"insights": insights, "health_command": healthCommand, "command_line": commandLine, "secrets": secretRefs, "generate": generated, "statements": statements,
 		"later": func(*decoder, *yaml.Node, []string, field, reflect.Value) {}, // by the reading itself
 	}
 }
@@ -53,6 +53,17 @@ func healthCommand(d *decoder, n *yaml.Node, path []string, f field, v reflect.V
 		return
 	}
 	d.fail(n, path, `write [CMD, program, argument …], [CMD-SHELL, line] or the line alone`, "%s must begin with CMD or CMD-SHELL and go on", f.key)
+}
+
+// commandLine is a list, or one line for the shell.
+func commandLine(d *decoder, n *yaml.Node, path []string, f field, v reflect.Value) {
+	if n.Kind != yaml.ScalarNode {
+		d.list(n, path, field{key: f.key}, v)
+		return
+	}
+	if text, _, ok := d.scalarText(n, path, f.key); ok {
+		v.Set(reflect.ValueOf([]string{"sh", "-c", text}))
+	}
 }
 
 // secretRefs is a mapping from variables to secrets. What a text means is settled when all secrets are known.

@@ -92,6 +92,7 @@ var formSchemas = func() map[string]object {
 	words := object{"anyOf": []any{text, texts}}
 	return map[string]object{
 		"insights":       {"anyOf": []any{object{"enum": []any{true, false, "enhanced"}}, variable}},
+		"command_line":   words,
 		"health_command": {"anyOf": []any{text, object{"type": "array", "minItems": 2, "items": text}}},
 		"secrets":        {"type": "object", "additionalProperties": text, "propertyNames": object{"pattern": formats["env"].pattern.String()}},
 		"statements": {"type": "array", "items": object{

@@ -122,12 +122,20 @@ type Service struct {
 	Deployment Deployment `yaml:"deployment"`
 }
 
-// Build says how the image is made: from a Go main package when Go is set, else from a Dockerfile.
+// Build says how the image is made: from a Go main package, a folder of files, by another builder, or from a Dockerfile.
 type Build struct {
 	// A Go main package, relative to context: "." or "./cmd/api". Needs no Docker.
 	Go string `yaml:"go" is:"package"`
 	// The base image of a Go build. Without it the image holds the binary alone.
 	Base string `yaml:"base" is:"image"` // "" is scratch
+	// A folder of files, relative to context, that a small file server serves: a site, or an application that runs in the browser. The server is built with the Go tool; needs no Docker.
+	Static string `yaml:"static" is:"folder"`
+	// A command that has another builder (Bazel, Nix, ko, jib) write archive; one list item an argument, or one line for sh. It runs in context, and gets FARGATECTL_PLATFORM.
+	Command []string `yaml:"command" as:"command_line"`
+	// An image as a file or folder, relative to context: an OCI layout, or what docker save writes.
+	Archive string `yaml:"archive" is:"file"`
+	// An image that exists already, as the service's own image.
+	Image string `yaml:"image" is:"image"`
 	// The Dockerfile, relative to context.
 	Dockerfile string `yaml:"dockerfile"` // "" is Dockerfile
 	// The folder that is built, relative to the manifest.

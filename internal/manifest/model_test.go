@@ -79,8 +79,8 @@ func TestFullIsFull(t *testing.T) {
 	if err := yaml.Load(src, &root); err != nil {
 		t.Fatal(err)
 	}
-	except := []string{"document.provider", "document.architecture_type", "resource.provider", "Service.launch_type", "Service.assign_public_ip"} // they can't differ, or not here
-	elsewhere := []string{"Service.image", "Build.go", "Build.base", "VPC.id", "VPC.subnets"}                                                     // they exclude what is there
+	except := []string{"document.provider", "document.architecture_type", "resource.provider", "Service.launch_type", "Service.assign_public_ip"}              // they can't differ, or not here
+	elsewhere := []string{"Service.image", "Build.go", "Build.base", "Build.static", "Build.command", "Build.archive", "Build.image", "VPC.id", "VPC.subnets"} // they exclude what is there
 	var compare func(n *yaml.Node, typ reflect.Type)
 	compare = func(n *yaml.Node, typ reflect.Type) {
 		for _, f := range fieldsOf(typ) {
@@ -272,5 +272,28 @@ environments:
 	}
 	if d := (&Manifest{File: "x"}).Diagnostic("no", "", "y"); d.Error() != "x:1:1: no" {
 		t.Error(d)
+	}
+}
+
+// TestBuilds sees what each way to build comes to.
+func TestBuilds(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Service{
+		"{build: {static: public}}":                                          {Build: &Build{Static: "public", Context: "."}},
+		"{build: {command: nix build, archive: result}}":                     {Build: &Build{Command: []string{"sh", "-c", "nix build"}, Archive: "result", Context: "."}},
+		"{build: {command: [ko, build], archive: out.tar, context: server}}": {Build: &Build{Command: []string{"ko", "build"}, Archive: "out.tar", Context: "server"}},
+		"{build: {image: nginx}}":                                            {Image: "nginx", Build: &Build{Image: "nginx", Context: "."}},
+	} {
+		m, err := parse(t, "project_name: api\nresources: [{id: svc, type: aws_ecs_service, config: "+text+"}]\n", "")
+		if err != nil {
+			t.Error(text, err)
+			continue
+		}
+		if want.Build != nil {
+			want.Build.Compression = "gzip"
+		}
+		if diff := cmp.Diff(want.Build, m.Service.Build); diff != "" || m.Service.Image != want.Image {
+			t.Errorf("%s: image %s\n%s", text, m.Service.Image, diff)
+		}
 	}
 }

@@ -81,7 +81,7 @@ func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
 // valueWords is the form of a value in words.
 func valueWords(f field) string {
 	special := map[string]string{
-		"insights": "true, false or `enhanced`", "health_command": "list or text", "secrets": "mapping",
+		"insights": "true, false or `enhanced`", "health_command": "list or text", "command_line": "list or text", "secrets": "mapping",
 		"generate": "mapping", "statements": "list of mappings",
 	}
 	one := func(kind reflect.Kind) string {

@@ -87,6 +87,8 @@ func TestSchemaRejects(t *testing.T) {
 		"subnets-without-a-vpc":                "compares two values",
 		"balancer-again":                       "compares two values",
 		"repository-key":                       "compares two values",
+		"two-builds":                           "compares two values",
+		"a-command-alone":                      "compares two values",
 		"same-secrets":                         "compares two values",
 		"zone-of-another-domain-reserved-name": "compares two values",
 	}

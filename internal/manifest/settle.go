@@ -25,6 +25,9 @@ func (r *reading) settle() {
 	r.settleSize()
 	r.settleRange()
 	r.settleVPC()
+	if s := &r.m.Service; s.Build != nil && s.Build.Image != "" && s.Image == "" {
+		s.Image = s.Build.Image
+	}
 	alb := &r.m.ALB
 	if r.o.Domain != "" {
 		alb.Domain = r.o.Domain
