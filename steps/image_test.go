@@ -298,3 +298,33 @@ func hintsOf(err error) (all []string) {
 	}
 	return all
 }
+
+// A base image in ECR, by its own name or as the mirror of Docker Hub, is read with a token of ECR: nobody has to log in.
+func TestImageOnABaseInECR(t *testing.T) {
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	dir := program(t, `"one"`)
+	inWorld(t, func(t *testing.T, w *world) {
+		w.pick, w.dir = ecrAndImage, dir
+		const host = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+		built := w.settled("project_name: app\nresources:\n  - {id: repo, type: aws_ecr_repository, name: hub/library/base}\n").ref()
+		_, digest, _ := strings.Cut(built, "@")
+		for _, build := range []string{
+			"base: '" + host + "/hub/library/base@" + digest + "'",
+			"base: 'base@" + digest + "', base_mirror: " + host + "/hub",
+		} {
+			r := w.up("project_name: other\nresources:\n  - {id: api, type: aws_ecs_service, config: {build: {go: ., " + build + "}}}\n")
+			if r.err != nil || r.ref() == built {
+				t.Fatalf("%s: %v, %s", build, r.err, r.ref())
+			}
+		}
+		list, err := ecr.NewFromConfig(w.Config("us-east-1")).DescribeImages(t.Context(), &ecr.DescribeImagesInput{RepositoryName: new("other")})
+		if err != nil || len(list.ImageDetails) != 1 || len(list.ImageDetails[0].ImageTags) != 2 { // the same image, by two inputs
+			t.Fatal(list, err)
+		}
+		w.opts.Rebuild = true
+		r := w.up("project_name: other\nresources:\n  - {id: api, type: aws_ecs_service, config: {build: {go: ., base: 'base:none', base_mirror: " + host + "/hub}}}\n")
+		if r.err == nil || !strings.Contains(r.err.Error(), "base image base:none at "+host+"/hub/library/base:none: not found") {
+			t.Error(r.err)
+		}
+	})
+}
