@@ -12,8 +12,9 @@ import (
 func TestProgram(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "fargatectl")
-	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "urfave_cli_no_docs,nethttpomithttp2", "-ldflags", "-s -w", // as `make build` does
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-tags", "urfave_cli_no_docs,nethttpomithttp2", "-ldflags", "-s -w", // as `make build` does
 		"-gcflags=github.com/...=-l", "-gcflags=go.yaml.in/...=-l", "-gcflags=github.com/klauspost/...=", "-gcflags=github.com/fargatectl/...=", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
