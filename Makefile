@@ -6,7 +6,7 @@ GOTOOLS       := $(shell go env GOPATH)/bin
 RACE          := ./deploy ./image/... ./internal/... ./steps/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt fmt-check vet tools generate test-models test-boto test-moto test-aws test-engines bench-image bench-logs bench ci
+.PHONY: help build test race lint fmt fmt-check vet tools generate test-models test-boto test-moto test-aws test-buildkit test-engines bench-image bench-logs bench ci
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ test-moto: ## the end-to-end suite against moto, an emulator that is not ours
 
 test-aws: ## the sample in a real account: asks first, says what it costs
 	./e2e/aws.sh
+
+test-buildkit: ## a real buildkitd behind buildx's remote driver (builds both: some minutes)
+	./e2e/buildkit
 
 test-engines: ## builds with real container engines (installs Docker and buildah from Debian, as root)
 	./e2e/engines

@@ -33,8 +33,9 @@ func restored(restore func()) {
 	}
 }
 
-// watch tells the container how large the window is, until the session ends.
-func (c *Console) watch(client *datachannel.Client) {
+// size tells the container how large the window is, before any key is sent, and returns what goes on telling it, until
+// the session ends.
+func (c *Console) size(client *datachannel.Client) (watch func()) {
 	var columns, rows int
 	tell := func() error {
 		w, h := c.Size()
@@ -44,13 +45,16 @@ func (c *Console) watch(client *datachannel.Client) {
 		columns, rows = w, h
 		return client.Resize(w, h)
 	}
-	changes, stop := resized()
-	defer stop()
-	for tell() == nil {
-		select {
-		case <-changes:
-		case <-client.Done():
-			return
+	err := tell()
+	return func() {
+		changes, stop := resized()
+		defer stop()
+		for ; err == nil; err = tell() {
+			select {
+			case <-changes:
+			case <-client.Done():
+				return
+			}
 		}
 	}
 }

@@ -187,7 +187,7 @@ func (c *Command) attend(ctx context.Context, client *datachannel.Client, t *tal
 			return err
 		}
 		defer restore()
-		go c.Console.watch(client)
+		go c.Console.size(client)()
 		go func() {
 			defer restored(restore)
 			if (&escape{}).copy(client, c.In) {
