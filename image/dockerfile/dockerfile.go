@@ -197,7 +197,7 @@ func (i *Instruction) check() error {
 			return errors.New("FROM takes an image, or an image AS a name")
 		}
 		if n == 3 && !stageName.MatchString(strings.ToLower(i.Args[2])) {
-			return fmt.Errorf("%q can't be the name of a stage: it begins with a letter, and has letters, digits, -, _ and .", i.Args[2])
+			return fmt.Errorf("%q can't be the name of a stage: it begins with a letter, and has letters, digits, dashes, underscores and dots", i.Args[2])
 		}
 	case "ADD", "COPY":
 		if n < 2 {
