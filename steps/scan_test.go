@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,8 +46,13 @@ func TestScan(t *testing.T) {
 			}
 		}
 		w.opts.FailOn = "critical"
-		if r := w.up(m); r.err != nil {
-			t.Error(r.err)
+		w.state(func(r *sandbox.Region) { // as if scan on push had been off when they came
+			for _, img := range r.ECR.Repositories["app"].Images {
+				img.Scanned = nil
+			}
+		})
+		if r := w.up(m); r.err != nil || !slices.Contains(r.changing(), "ecr.StartImageScan") {
+			t.Error(r.err, r.changing())
 		}
 		w.opts.FailOn = ""
 		w.settled(m)

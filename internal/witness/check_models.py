@@ -17,8 +17,8 @@ import botocore.loaders
 import botocore.model
 
 SERVICES = {  # AWS's service id -> its folder in botocore
-    'ACM': 'acm', 'Application Auto Scaling': 'application-autoscaling', 'CloudWatch Logs': 'logs', 'EC2': 'ec2', 'ECR': 'ecr',
-    'ECS': 'ecs', 'Elastic Load Balancing v2': 'elbv2', 'IAM': 'iam', 'Resource Groups Tagging API': 'resourcegroupstaggingapi',
+    'ACM': 'acm', 'Application Auto Scaling': 'application-autoscaling', 'CloudWatch': 'cloudwatch', 'CloudWatch Logs': 'logs',
+    'EC2': 'ec2', 'ECR': 'ecr', 'ECS': 'ecs', 'Elastic Load Balancing v2': 'elbv2', 'IAM': 'iam', 'Resource Groups Tagging API': 'resourcegroupstaggingapi',
     'Route 53': 'route53', 'STS': 'sts', 'Secrets Manager': 'secretsmanager',
 }
 ALIASES = {'scaling': 'application-autoscaling', 'elb': 'elbv2', 'tagging': 'resourcegroupstaggingapi'}  # what aws/calls.go imports them as
@@ -44,6 +44,10 @@ EXCUSED = {
     r'^iam/PutRolePolicy err: ConcurrentModification',
     # AWS has it since June 2026 (changelog of the Go SDK's cloudwatchlogs, v1.77); botocore's models of before have not.
     r'^logs/FilterLogEvents in\.StartFromHead: the model has no such member',
+    # What an endpoint answers that is not AWS (an emulator, an old private region); a test of ours has one do so.
+    r'^ecs/ListServiceDeployments err: UnknownOperationException',
+    # Alarms on logs are younger than botocore's models: the Go SDK has them.
+    r'^cloudwatch/DescribeAlarms out\.LogAlarms: the model has no such member',
     # A text in Route 53's model, a number in the Go SDK; in XML they are the same.
     r'^route53/\w+ (in|out)\.MaxItems: \d+ is no string',
 }
