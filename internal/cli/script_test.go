@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/pem"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -25,7 +26,18 @@ import (
 // The scripts run the program as a user does, each command in a process of its own.
 func TestMain(m *testing.M) {
 	observe = witness.Recorded
-	testscript.Main(m, map[string]func(){"fargatectl": func() { os.Exit(Main(os.Args)) }})
+	if err := flag.Set("test.parallel", "6"); err != nil { // the scripts wait more than they compute
+		panic(err)
+	}
+	testscript.Main(m, map[string]func(){"fargatectl": func() {
+		if v := os.Getenv("SPEED"); v != "" { // of scripts that must not miss a moment on a busy machine
+			var err error
+			if sandboxSpeed, err = parseSpeed(v); err != nil {
+				panic(err)
+			}
+		}
+		os.Exit(Main(os.Args))
+	}})
 }
 
 func TestScripts(t *testing.T) {

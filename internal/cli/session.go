@@ -23,7 +23,7 @@ import (
 )
 
 // sandboxSpeed is how much faster than AWS's the waits of --sandbox are: an `up` of three minutes takes three seconds.
-const sandboxSpeed = 60
+var sandboxSpeed = 60.0
 
 // A session is one command at work: the manifest, the account, and how to speak of it.
 type session struct {
