@@ -108,7 +108,12 @@ func (t *tree) apply(b *blob, number int) error {
 		return err
 	}
 	defer f.Close()
-	plain, kind, err := decompress(f)
+	return t.readLayer(f, b, number)
+}
+
+// readLayer does so with a layer that may be compressed; b is where it is kept, nil where only names count.
+func (t *tree) readLayer(compressed io.Reader, b *blob, number int) error {
+	plain, kind, err := decompress(compressed)
 	if err != nil {
 		return err
 	}
