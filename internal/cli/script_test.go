@@ -67,7 +67,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": serve, "code": code, "zone": zone, "look": look, "nowhere": nowhere, "killed": killed, "within": within,
 			"fault": fault, "foreign": foreign, "breaks": breaks, "interrupt": interrupt, "closed": closed, "kept": keptFailure, "logged": logged, "terminal": terminal, "steady": steady, "theirs": theirs, "unmarked": unmarked,
-			"agents": agents, "strip": strip, "intact": intact, "forwarded": forwarded, "jsonlines": jsonLines,
+			"agents": agents, "strip": strip, "intact": intact, "forwarded": forwarded, "jsonlines": jsonLines, "bare": bare,
 		},
 	})
 }
@@ -154,4 +154,12 @@ func within(ts *testscript.TestScript, neg bool, args []string) {
 	if took := time.Since(began); took > most {
 		ts.Fatalf("took %v, want at most %v", took, most)
 	}
+}
+
+// bare leaves nothing on PATH but the program itself.
+func bare(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: bare")
+	}
+	ts.Setenv("PATH", filepath.SplitList(ts.Getenv("PATH"))[0]) // where testscript.Main has put it
 }
