@@ -12,9 +12,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/moby/patternmatcher"
-	"github.com/moby/patternmatcher/ignorefile"
 )
 
 // A buildContext is what a Dockerfile may copy from: a folder less what is ignored. It is reached through an os.Root: no
@@ -56,11 +56,7 @@ func openFolder(dir string, exclude []string) (*buildContext, error) {
 	for _, e := range exclude {
 		c.never = append(c.never, path.Clean(strings.ReplaceAll(e, `\`, "/")))
 	}
-	patterns, err := c.patterns()
-	if err == nil {
-		c.ignore, err = patternmatcher.New(patterns)
-	}
-	if err != nil {
+	if err := c.readIgnore(); err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
 	return c, nil
@@ -79,44 +75,14 @@ func (c *buildContext) read() error {
 		}
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s is not a file", c.dockerfile)
+	case info.Size() > maxDockerfile:
+		return fmt.Errorf("%s has %d bytes: that is no Dockerfile", c.dockerfile, info.Size())
 	}
-	patterns, err := c.patterns()
-	if err != nil {
-		return err
-	}
-	c.ignore, err = patternmatcher.New(patterns)
-	return err
+	return c.readIgnore()
 }
 
-// writeIgnore writes the patterns for an engine that reads the folder itself, with what never belongs to the context.
-func (c *buildContext) writeIgnore(file string) error {
-	patterns, err := c.patterns()
-	if err != nil {
-		return err
-	}
-	for _, never := range c.never {
-		patterns = append(patterns, strings.NewReplacer(`\\`, `\\\\`, "*", `\\*`, "?", `\\?`, "[", `\\[`).Replace(never))
-	}
-	return os.WriteFile(file, []byte(strings.Join(patterns, "\n")+"\n"), 0o600)
-}
-
-func (c *buildContext) patterns() ([]string, error) {
-	for _, name := range []string{c.dockerfile + ".dockerignore", ".dockerignore"} {
-		f, err := c.root.Open(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		patterns, err := ignorefile.ReadAll(f)
-		if err := errors.Join(err, f.Close()); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		return patterns, nil
-	}
-	return nil, nil
-}
+// maxDockerfile bounds what is read of a Dockerfile; BuildKit takes no message of more than 16 MiB.
+const maxDockerfile = 16 << 20
 
 // An entry is one file, folder or link of a context, as it is both hashed and sent.
 type entry struct {
@@ -159,8 +125,11 @@ type walker struct {
 }
 
 func (w *walker) step(name string, d fs.DirEntry, err error) error {
-	if err != nil || name == "." {
-		return err
+	if err != nil {
+		return unreadable(name, err)
+	}
+	if name == "." {
+		return nil
 	}
 	if slices.Contains(w.c.never, name) {
 		if d.IsDir() {
@@ -183,7 +152,7 @@ func (w *walker) step(name string, d fs.DirEntry, err error) error {
 	}
 	e := entry{name: name}
 	if e.info, err = d.Info(); err != nil {
-		return err
+		return unreadable(name, err)
 	}
 	for len(w.pending) > 0 && !strings.HasPrefix(name, w.pending[len(w.pending)-1].name+"/") {
 		w.pending = w.pending[:len(w.pending)-1]
@@ -214,8 +183,12 @@ func (w *walker) reopened(folder string) bool {
 	return false
 }
 
-// take visits one entry, unless it is of a kind that no image can hold.
+// take visits one entry, unless it is of a kind that no image can hold, or has a name that BuildKit can't send: it speaks
+// protobuf, whose strings are UTF-8 (github.com/docker/buildx issue 2850).
 func (w *walker) take(e entry) (err error) {
+	if !utf8.ValidString(e.name) {
+		return &Error{What: fmt.Sprintf("the name %q is not UTF-8, which those in an image are", e.name), Ways: "rename it, or list it in .dockerignore"}
+	}
 	if e.name == w.c.dockerfile && !w.c.strict { // a link there is sent as what it points to, for builders that don't follow it
 		if e.info, err = w.c.root.Stat(e.name); err != nil {
 			return err
@@ -298,22 +271,15 @@ func (c *buildContext) send(out io.Writer) error {
 			return err
 		}
 		return c.open(e.name, func(f io.Reader) error {
-			if n, err := io.Copy(t, io.LimitReader(f, header.Size)); err != nil || n < header.Size {
-				return errors.Join(err, fmt.Errorf("%s changed while it was read", e.name))
+			n, err := io.Copy(t, io.LimitReader(f, header.Size))
+			if more, _ := io.CopyN(io.Discard, f, 1); err == nil && (n < header.Size || more > 0) { // an error is that of a file that has ended
+				err = unsteady(e.name, "changed")
 			}
-			return nil
+			return err
 		})
 	})
 	if err != nil {
 		return err
 	}
 	return t.Close()
-}
-
-func (c *buildContext) open(name string, use func(io.Reader) error) error {
-	f, err := c.root.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(use(f), f.Close())
 }

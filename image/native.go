@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"net/http"
 	"os"
@@ -23,7 +22,11 @@ const epochVariable = "SOURCE_DATE_EPOCH"
 
 // native says what to build, for the builder that needs no engine.
 func (s Spec) native(c *buildContext) (native.Options, error) {
-	text, err := fs.ReadFile(c.root.FS(), c.dockerfile)
+	var text []byte
+	err := c.open(c.dockerfile, func(f io.Reader) (err error) {
+		text, err = io.ReadAll(io.LimitReader(f, maxDockerfile))
+		return err
+	})
 	if err != nil {
 		return native.Options{}, err
 	}
@@ -111,7 +114,13 @@ func (n nativeContext) Walk(visit func(native.Entry) error) error {
 }
 
 // Open opens a file of the context.
-func (n nativeContext) Open(name string) (io.ReadCloser, error) { return n.c.root.Open(name) }
+func (n nativeContext) Open(name string) (io.ReadCloser, error) {
+	f, err := n.c.file(name)
+	if err != nil {
+		return nil, unreadable(name, err)
+	}
+	return f, nil
+}
 
 // pull gives a base image for a platform; an index that has none for it is an error.
 func (s Spec) pull(ctx context.Context, base string, platform v1.Platform) (v1.Image, error) {

@@ -101,6 +101,12 @@ func (b *builder) spool(l v1.Layer) (*blob, error) {
 	return &blob{file: f.Name()}, errors.Join(err, f.Close())
 }
 
+// maxLayer bounds what a layer of a base image may unpack to: the largest disk that Fargate gives a task (AWS, "Fargate task
+// ephemeral storage").
+const maxLayer = 200 << 30
+
+var errLayerTooLarge = fmt.Errorf("unpacks to more than %d GiB", maxLayer>>30)
+
 // apply puts a layer over those before it.
 func (t *tree) apply(b *blob, number int) error {
 	f, err := os.Open(b.file)
@@ -120,7 +126,7 @@ func (t *tree) readLayer(compressed io.Reader, b *blob, number int) error {
 	if plain == nil {
 		return errors.New("compressed with " + kind)
 	}
-	in := &reading{r: plain}
+	in, size := &reading{r: plain}, int64(0)
 	r := tar.NewReader(in)
 	for {
 		at := (in.n + 511) &^ 511 // where the next header begins
@@ -131,8 +137,12 @@ func (t *tree) readLayer(compressed io.Reader, b *blob, number int) error {
 		if err != nil {
 			return err
 		}
+		if h.Size > maxLayer-size || in.n > maxLayer {
+			return errLayerTooLarge
+		}
+		size += h.Size
 		if err := t.applyEntry(h, stored{b, at}, number); err != nil {
-			return fmt.Errorf("%s: %w", h.Name, err)
+			return fmt.Errorf("%.200s: %w", h.Name, err)
 		}
 		if _, err := io.Copy(io.Discard, r); err != nil { //nolint:gosec // nothing of it is kept
 			return err
@@ -158,6 +168,9 @@ func (t *tree) applyEntry(h *tar.Header, where stored, number int) error {
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return nil
 	}
+	if err := t.weigh(h); err != nil {
+		return err
+	}
 	parent, err := t.resolve(path.Dir(p))
 	if err != nil {
 		return err
@@ -169,8 +182,8 @@ func (t *tree) applyEntry(h *tar.Header, where stored, number int) error {
 	if err := t.mkdirAll(parent, 0o755, nil); err != nil {
 		return err
 	}
-	n := &node{kind: h.Typeflag, mode: h.Mode & 0o7777, uid: h.Uid, gid: h.Gid, xattrs: xattrsOf(h), owner: t, layer: number}
-	switch h.Typeflag {
+	n := &node{kind: kindOf(h), mode: h.Mode & 0o7777, uid: h.Uid, gid: h.Gid, xattrs: xattrsOf(h), owner: t, layer: number}
+	switch n.kind {
 	case tar.TypeDir:
 		n.children = map[string]*node{}
 		if there := t.lookup(p); there != nil && there.kind == kindDir {

@@ -83,7 +83,10 @@ func (b *blob) decompress(to string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, r)
+	n, err := io.Copy(out, io.LimitReader(r, maxLayer+1))
+	if n > maxLayer {
+		err = errLayerTooLarge
+	}
 	return errors.Join(err, out.Close())
 }
 

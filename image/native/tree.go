@@ -19,8 +19,19 @@ const (
 	kindLink = tar.TypeSymlink
 )
 
-// maxNodes bounds what a hostile archive can make of memory.
-const maxNodes = 4_000_000
+// Bounds of what a hostile archive can make of memory: names in a tree, and the bytes of their paths, of links' targets and
+// of extended attributes. The largest folders of dependencies have some 100,000 files, with 100 bytes each.
+const (
+	maxNodes = 2_000_000
+	maxText  = 512 << 20
+)
+
+// Linux makes no file with a longer name (limits.h: NAME_MAX, and PATH_MAX less the zero byte), so that neither BuildKit nor
+// any engine could unpack it. Bytes.
+const (
+	maxName = 255
+	maxPath = 4095
+)
 
 // maxLinks is how many symbolic links a path may lead through: Linux's bound is 40, BuildKit's 255.
 const maxLinks = 255
@@ -50,6 +61,7 @@ type tree struct {
 	root    *node
 	changed map[string]bool // paths, since the last layer
 	nodes   int
+	text    int
 	empty   bool // nothing has been made yet: BuildKit looks no names up in what is not there
 }
 
@@ -61,7 +73,7 @@ func newTree() *tree {
 
 // fork is a tree with the same files. The first must not be changed any more.
 func (t *tree) fork() *tree {
-	return &tree{root: t.root, changed: map[string]bool{}, nodes: t.nodes, empty: t.empty}
+	return &tree{root: t.root, changed: map[string]bool{}, nodes: t.nodes, text: t.text, empty: t.empty}
 }
 
 // lookup is what lies at p, nil when nothing does. No link is followed.
@@ -123,6 +135,12 @@ func (t *tree) put(p string, n *node) error {
 	if strings.HasPrefix(name, ".wh.") {
 		return fmt.Errorf("%s: a name that begins with .wh. deletes files in a layer, and can't be in one", p)
 	}
+	if err := short(p); err != nil {
+		return err
+	}
+	if err := t.hold(len(p) + len(n.link)); err != nil {
+		return err
+	}
 	if dir.children[name] == nil {
 		if t.nodes++; t.nodes > maxNodes {
 			return fmt.Errorf("more than %d files", maxNodes)
@@ -130,6 +148,27 @@ func (t *tree) put(p string, n *node) error {
 	}
 	dir.children[name] = n
 	t.changed[p] = true
+	return nil
+}
+
+// hold counts bytes that are kept in memory.
+func (t *tree) hold(n int) error {
+	if t.text += n; t.text > maxText {
+		return fmt.Errorf("paths and attributes of more than %d MB", maxText>>20)
+	}
+	return nil
+}
+
+// short refuses a path that is longer than Linux takes it.
+func short(p string) error {
+	if len(p) > maxPath {
+		return fmt.Errorf("a path of %d bytes, and Linux takes %d", len(p), maxPath)
+	}
+	for name := range parts(p) {
+		if len(name) > maxName {
+			return fmt.Errorf("a name of %d bytes, and Linux takes %d", len(name), maxName)
+		}
+	}
 	return nil
 }
 

@@ -15,8 +15,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxUnpacked bounds what an archive may unpack to: a few kilobytes can say ten gigabytes.
+// maxUnpacked bounds what an archive may unpack to, holes of sparse files included: a few kilobytes can say ten gigabytes.
 const maxUnpacked = 8 << 30
+
+var errTooLarge = fmt.Errorf("the archive unpacks to more than %d GiB", maxUnpacked>>30)
 
 // An archive is a file that ADD unpacks.
 type archive struct {
@@ -115,7 +117,7 @@ func (b *builder) unpack(x transfer, c copier, src, dest string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return true, u.all(tar.NewReader(plain))
+	return true, u.all(plain)
 }
 
 // isArchive says whether a file begins as a tar archive does, compressed or not.
@@ -143,7 +145,9 @@ type unpacker struct {
 	made map[*node]bool
 }
 
-func (u *unpacker) all(r *tar.Reader) error {
+func (u *unpacker) all(plain io.Reader) error {
+	in := &reading{r: plain}
+	r := tar.NewReader(in)
 	for i := 0; ; i++ {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -152,20 +156,43 @@ func (u *unpacker) all(r *tar.Reader) error {
 		if err != nil {
 			return err
 		}
-		if u.size += h.Size; u.size > maxUnpacked || h.Size < 0 {
-			return fmt.Errorf("the archive unpacks to more than %d bytes", int64(maxUnpacked))
+		if h.Size > maxUnpacked-u.size || in.n > maxUnpacked { // in.n: headers alone can be as many
+			return errTooLarge
+		}
+		u.size += h.Size
+		if i >= maxNodes {
+			return fmt.Errorf("the archive has more than %d entries", maxNodes)
 		}
 		if h.Typeflag == tar.TypeXGlobalHeader {
 			continue
 		}
 		if err := u.one(h, i); err != nil {
-			return fmt.Errorf("%s: %w", h.Name, err)
+			return fmt.Errorf("%.200s: %w", h.Name, err)
 		}
 	}
 }
 
+// weigh refuses an entry that no Linux could unpack, and counts what is kept of its attributes.
+func (t *tree) weigh(h *tar.Header) error {
+	if err := short(h.Name); err != nil {
+		return err
+	}
+	if len(h.Linkname) > maxPath {
+		return fmt.Errorf("a link to %d bytes, and Linux takes %d", len(h.Linkname), maxPath)
+	}
+	for name, value := range xattrsOf(h) {
+		if err := t.hold(len(name) + len(value)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // one puts one entry to its place.
 func (u *unpacker) one(h *tar.Header, i int) error {
+	if err := u.t.weigh(h); err != nil {
+		return err
+	}
 	name := path.Clean(h.Name)
 	whole := path.Join("/", name)
 	parent, err := u.t.resolveIn(u.root, path.Dir(whole))
@@ -193,8 +220,8 @@ func (u *unpacker) one(h *tar.Header, i int) error {
 	if whole == "/" {
 		return errors.New("not a directory")
 	}
-	n := &node{kind: h.Typeflag}
-	switch h.Typeflag {
+	n := &node{kind: kindOf(h)}
+	switch n.kind {
 	case tar.TypeDir:
 		n.children, n.owner = map[string]*node{}, u.t
 	case tar.TypeReg:
@@ -210,6 +237,15 @@ func (u *unpacker) one(h *tar.Header, i int) error {
 	}
 	u.dress(h, n)
 	return u.t.put(p, n)
+}
+
+// kindOf is the kind of node that an entry becomes: a sparse file is a file. (Docker takes those of the PAX format alone, and
+// ends at GNU tar's own: github.com/docker/cli issue 6153.)
+func kindOf(h *tar.Header) byte {
+	if h.Typeflag == tar.TypeGNUSparse {
+		return kindFile
+	}
+	return h.Typeflag
 }
 
 // link makes a second name of a file, which is anew under both: a file below is left as it is.
