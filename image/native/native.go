@@ -16,7 +16,7 @@
 // Names are bytes and compared as such: two that differ in their case alone are two files, in archives and in a context on a
 // file system that tells them apart.
 //
-// Memory: some 600 bytes for each file of the base and of the context; contents are streamed.
+// Memory: 1.2 KB for each file of the base and of the context, measured with 100,000; contents are streamed.
 package native
 
 import (
