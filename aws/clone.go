@@ -42,3 +42,13 @@ const TagImage = "fargatectl:image"
 
 // TagGit is the tag of a task definition that keeps the commit of the folder it was released from, "0123456789ab-dirty".
 const TagGit = "fargatectl:git"
+
+// TagHealthCheck is the tag of a task definition that says where its container's health check comes from: FromImage, or
+// "none" where the manifest wants none; without it the manifest, or whoever has made it, has set it.
+const TagHealthCheck = "fargatectl:health-check"
+
+// TagPort is the tag of a task definition whose port is the one that the image exposes: FromImage.
+const TagPort = "fargatectl:port"
+
+// FromImage is what tags say of what the image tells.
+const FromImage = "image"

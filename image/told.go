@@ -44,9 +44,9 @@ func HealthCheck(c v1.Config) *v1.HealthConfig {
 	return &check
 }
 
-// MissingTool is the program that the health check of an image needs and that is not in it, "" where it can work: of CMD the
+// missingTool is the program that the health check of an image needs and that is not in it, "" where it can work: of CMD the
 // first word, of CMD-SHELL /bin/sh and the program that the line begins with, or one behind || that takes its place.
-func MissingTool(c v1.Config, files *native.Files) string {
+func missingTool(c v1.Config, files *native.Files) string {
 	h := HealthCheck(c)
 	if h == nil {
 		return ""
@@ -111,32 +111,37 @@ func finds(c v1.Config, files *native.Files, program string) bool {
 	})
 }
 
-// Files reads the names in an image that stands on this machine.
-func (b *Built) Files(ctx context.Context) (*native.Files, error) {
-	return native.ReadFiles(ctx, b.Image)
+// MissingTool is the program that the health check of the image needs and that is not in it, "" where it can work. An image
+// that an engine keeps can't be looked into.
+func (b *Built) MissingTool(ctx context.Context) (string, error) {
+	files, err := native.ReadFiles(ctx, b.Image)
+	if err != nil {
+		return "", err
+	}
+	return missingTool(b.Config.Config, files), nil
 }
 
-// Files reads the names in the image ref, within 30 s: it fetches the layers. Errors: as Resolve.
-func Files(ctx context.Context, ref string, o Remote) (*native.Files, error) {
+// MissingTool is the same of the image ref, whose configuration is c. It fetches the layers, within 30 s. Errors: as Resolve.
+func MissingTool(ctx context.Context, ref string, c v1.Config, o Remote) (string, error) {
 	r, err := o.parse(ref)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, filesTimeout, errTooSlow)
 	defer cancel()
 	opts, err := o.options(ctx, r)
 	if err != nil {
-		return nil, explain("image "+ref, err)
+		return "", explain("image "+ref, err)
 	}
 	img, err := remote.Image(r, append(opts, remote.WithPlatform(Spec{Platform: o.Platform}.platform()))...)
 	if err != nil {
-		return nil, explain("image "+ref, cause(ctx, err))
+		return "", explain("image "+ref, cause(ctx, err))
 	}
 	files, err := native.ReadFiles(ctx, img)
 	if err != nil {
-		return nil, explain("layers of "+ref, cause(ctx, err))
+		return "", explain("layers of "+ref, cause(ctx, err))
 	}
-	return files, nil
+	return missingTool(c, files), nil
 }
 
 // Foretell is what the image will say of itself, as far as that can be known before it is built; of a Dockerfile it asks the

@@ -67,12 +67,8 @@ func TestMissingTool(t *testing.T) {
 		"USER 1":                                                            "",
 	} {
 		b := mustBuild(t, Spec{Dir: folder(t, map[string]string{"Dockerfile": file(config), "tool": "x"}), Dockerfile: "Dockerfile"})
-		files, err := b.Files(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := MissingTool(b.Config.Config, files); got != want {
-			t.Errorf("%s: %q, want %q", config, got, want)
+		if got, err := b.MissingTool(t.Context()); got != want || err != nil {
+			t.Errorf("%s: %q, %v, want %q", config, got, err, want)
 		}
 	}
 }

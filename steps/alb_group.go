@@ -197,7 +197,7 @@ func (s *ALB) modifyGroup(ctx context.Context, in *elb.ModifyTargetGroupInput) e
 func (s *ALB) createGroup(ctx context.Context) error {
 	h := s.Manifest.ALB.HealthCheck
 	out, err := s.AWS.ELB.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{
-		Name: new(s.groupName()), VpcId: new(s.VPC.ID.Get()), Port: &s.Manifest.Service.ContainerPort,
+		Name: new(s.groupName()), VpcId: new(s.VPC.ID.Get()), Port: new(s.port()),
 		Protocol: types.ProtocolEnumHttp, ProtocolVersion: new("HTTP1"), TargetType: types.TargetTypeEnumIp,
 		HealthCheckEnabled: new(true), HealthCheckProtocol: types.ProtocolEnumHttp, HealthCheckPort: new("traffic-port"), HealthCheckPath: &h.Path,
 		HealthCheckIntervalSeconds: &h.Interval, HealthCheckTimeoutSeconds: &h.Timeout, HealthyThresholdCount: &h.HealthyThreshold,

@@ -40,6 +40,8 @@ type App struct {
 	Speed    float64                      // our own waits are divided by it: 1 on AWS, more in a sandbox that is quick
 	Log      func(line string)            // shows what a release command prints; nil is nobody
 
+	exposed int32 // the port that the image exposes, once it is read; 0: the manifest's counts
+
 	ours      once[[]tagging.ResourceTagMapping]
 	running   once[*ecs.Service]
 	defined   once[definition]

@@ -52,7 +52,7 @@ func (s *Groups) describe() {
 	p := s.Manifest.Stack()
 	s.balancer = &group{id: &s.ALB, word: "group/alb", name: p + "-alb-sg", about: "balancer of " + p, wanted: true, ingress: s.fromClients}
 	s.tasks = &group{id: &s.ECS, word: "group/ecs", name: p + "-ecs-sg", about: "tasks of " + p, wanted: true, ingress: func() []rule {
-		return []rule{s.balancer.to("tcp", s.Manifest.Service.ContainerPort)}
+		return []rule{s.balancer.to("tcp", s.port())}
 	}}
 	s.endpoints = &group{
 		id: &s.Endpoints, word: "group/endpoints", name: p + "-endpoints-sg", about: "VPC endpoints of " + p,

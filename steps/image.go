@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
 	"github.com/fargatectl/fargatectl/deploy"
 	"github.com/fargatectl/fargatectl/image"
 )
@@ -20,6 +22,7 @@ type Image struct {
 
 	Ref deploy.Out[string] // "REPOSITORY@sha256:…"; a given reference by tag where nobody could be asked for its digest
 
+	Asked     bool          // for what it says of itself: port and health check of the task definition follow it
 	Fresh     bool          // look where a given tag points now, although it was deployed before
 	Given     string        // the reference as it was given; "" for a build
 	BuildTook time.Duration // of the build in this run
@@ -30,6 +33,9 @@ type Image struct {
 	tag    string // of the inputs
 	broken error  // why it can't be built or found: no obstacle to a destroy
 	note   string
+	check  *types.HealthCheck // of the image; nil without one that can work
+	told   bool               // check is not only foretold
+	heard  []string           // notes about what it says
 }
 
 func (s *Image) Name() string { return "image" }
@@ -43,8 +49,16 @@ func (s *Image) Reference() deploy.Out[string] { return s.Ref }
 // Source is the reference as it was given, "" for a build.
 func (s *Image) Source() string { return s.Given }
 
-// Read finds out which image is wanted and, by its tag, whether it is in the repository.
+// Read finds out which image is wanted, by its tag whether it is in the repository, and what it says of itself.
 func (s *Image) Read(ctx context.Context) error {
+	err := s.find(ctx)
+	if err == nil {
+		s.hear(ctx)
+	}
+	return cmp.Or(err, ctx.Err())
+}
+
+func (s *Image) find(ctx context.Context) error {
 	if s.Given = s.Options.Image; s.Given == "" {
 		s.Given = s.Manifest.Service.Image
 	}
@@ -123,9 +137,9 @@ func (s *Image) Check() error { return s.broken }
 // Notes says what could not be found out about the image.
 func (s *Image) Notes() []string {
 	if s.note == "" {
-		return nil
+		return s.heard
 	}
-	return []string{s.note}
+	return append([]string{s.note}, s.heard...)
 }
 
 // Plan builds and pushes an image whose tag is not there.
@@ -160,12 +174,12 @@ func (s *Image) build(ctx context.Context) error {
 	}
 	to.Tag = s.tag
 	pushed, err := built.Push(ctx, to, func(done, total int64) { deploy.Say(ctx, "pushed %s of %s", megabytes(done), megabytes(total)) })
-	if err := errors.Join(taken(err), built.Close()); err != nil {
-		return err
+	if err == nil {
+		s.Pushed = pushed
+		s.Ref.Set(s.ECR.URI.Get() + "@" + pushed.Digest.String())
+		s.learn(ctx)
 	}
-	s.Pushed = pushed
-	s.Ref.Set(s.ECR.URI.Get() + "@" + pushed.Digest.String())
-	return nil
+	return errors.Join(taken(err), built.Close())
 }
 
 // taken says what is behind a tag of inputs that names another image, where tags can't move: a builder that does not make

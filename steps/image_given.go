@@ -66,21 +66,29 @@ func (s *Image) readGiven(ctx context.Context) error {
 // fits refuses an image for another architecture than the service's before anything is registered with it: its tasks would
 // only say "exec format error".
 func (s *Image) fits(ctx context.Context, ref string) error {
-	o := image.Remote{Platform: s.platform()}
-	if o.Platform == "" {
+	if s.platform() == "" || s.Options.Offline && !s.inECR(ref) {
 		return nil
 	}
-	if s.inECR(ref) {
-		repository, digest, _ := strings.Cut(ref, "@")
-		to, err := s.target(repository)
-		if err != nil {
-			return err
-		}
-		o.Auth, o.Transport, o.Insecure, ref = to.Auth, to.Transport, to.Insecure, to.Ref+"@"+digest
-	} else if s.Options.Offline {
-		return nil
+	o, at, err := s.remote(ref)
+	if err != nil {
+		return err
 	}
-	return image.Fits(ctx, ref, o)
+	return image.Fits(ctx, at, o)
+}
+
+// remote says how to ask for an image: one of this account and region where ECR is reached.
+func (s *Image) remote(ref string) (o image.Remote, at string, err error) {
+	o.Platform = s.platform()
+	if !s.inECR(ref) {
+		return o, ref, nil
+	}
+	repository := untagged(ref)
+	if name, _, ok := strings.Cut(ref, "@"); ok {
+		repository = untagged(name)
+	}
+	to, err := s.target(repository)
+	o.Auth, o.Transport, o.Insecure = to.Auth, to.Transport, to.Insecure
+	return o, to.Ref + ref[len(repository):], err
 }
 
 // inECR says whether a reference is to this account's registry in this region.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/fargatectl/fargatectl/aws"
 	"github.com/fargatectl/fargatectl/deploy"
@@ -35,6 +36,11 @@ func (s *Scan) Reference() deploy.Out[string] { return s.Image.Reference() }
 
 // Source is the image's.
 func (s *Scan) Source() string { return s.Image.Source() }
+
+// HealthCheck is the image's.
+func (s *Scan) HealthCheck(ctx context.Context) (*ecstypes.HealthCheck, []string) {
+	return s.Image.HealthCheck(ctx)
+}
 
 // Read has nothing to find: there may be no image yet.
 func (s *Scan) Read(context.Context) error { return nil }

@@ -27,7 +27,7 @@ func (s *Service) diff() []deploy.Field {
 		setDiff("security groups", network.SecurityGroups, one(s.Groups.ECS)),
 		deploy.F("public IP", cmp.Or(network.AssignPublicIp, types.AssignPublicIpDisabled), s.publicIP()),
 		groups,
-		deploy.F("container port", s.livePort(), fmt.Sprintf("%s:%d", s.container(), want.ContainerPort)),
+		deploy.F("container port", s.livePort(), fmt.Sprintf("%s:%d", s.container(), s.port())),
 		deploy.F("health check grace period", val(s.live.HealthCheckGracePeriodSeconds), want.HealthCheckGracePeriod),
 		deploy.F("minimum healthy percent", val(config.MinimumHealthyPercent), want.Deployment.MinimumHealthyPercent),
 		deploy.F("maximum percent", val(config.MaximumPercent), want.Deployment.MaximumPercent),
@@ -136,14 +136,14 @@ func shortGroups(list string) string {
 // livePort is the container and the port that requests go to.
 func (s *Service) livePort() string {
 	for _, lb := range s.live.LoadBalancers {
-		if name, port := val(lb.ContainerName), val(lb.ContainerPort); name != s.container() || port != s.Manifest.Service.ContainerPort {
+		if name, port := val(lb.ContainerName), val(lb.ContainerPort); name != s.container() || port != s.port() {
 			return fmt.Sprintf("%s:%d", name, port)
 		}
 	}
 	if len(s.live.LoadBalancers) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s:%d", s.container(), s.Manifest.Service.ContainerPort)
+	return fmt.Sprintf("%s:%d", s.container(), s.port())
 }
 
 // container is the name of the container that requests go to.

@@ -114,7 +114,7 @@ func (s *Service) network() *types.NetworkConfiguration {
 
 func (s *Service) balancers(groups []string) (lbs []types.LoadBalancer) {
 	for _, arn := range groups {
-		lbs = append(lbs, types.LoadBalancer{TargetGroupArn: &arn, ContainerName: new(s.container()), ContainerPort: &s.Manifest.Service.ContainerPort})
+		lbs = append(lbs, types.LoadBalancer{TargetGroupArn: &arn, ContainerName: new(s.container()), ContainerPort: new(s.port())})
 	}
 	return lbs
 }

@@ -12,7 +12,7 @@ func All(app *App) []deploy.Step {
 	endpoints := &Endpoints{App: app, VPC: vpc, Subnets: subnets, Groups: groups}
 	flowLogs := &FlowLogs{App: app, VPC: vpc}
 	ecr := &ECR{App: app}
-	image := &Image{App: app, ECR: ecr}
+	image := &Image{App: app, ECR: ecr, Asked: true}
 	scan := &Scan{App: app, Image: image}
 	iam := &IAM{App: app}
 	secrets := &Secrets{App: app, IAM: iam}

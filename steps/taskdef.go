@@ -71,12 +71,7 @@ func (s *TaskDef) Image() string {
 }
 
 func (s *TaskDef) container(all []types.ContainerDefinition) *types.ContainerDefinition {
-	for i := range all {
-		if val(all[i].Name) == s.family() {
-			return &all[i]
-		}
-	}
-	return nil
+	return containerOf(all, s.family())
 }
 
 // Plan is a new revision when a fact differs.
@@ -134,6 +129,12 @@ func (s *TaskDef) wantedTags() map[string]string {
 	if ref := s.Images.Given; ref != "" {
 		tags[aws.TagImage] = ref[:min(len(ref), 256)]
 	}
+	if from := s.checkFrom(); from != "" {
+		tags[aws.TagHealthCheck] = from
+	}
+	if s.exposed != 0 && s.port() == s.exposed {
+		tags[aws.TagPort] = aws.FromImage
+	}
 	if versions, _ := s.versions(); len(versions) > 0 {
 		tags[aws.TagSecrets] = versions.String()
 	}
@@ -185,10 +186,16 @@ func (s *TaskDef) register(ctx context.Context) error {
 	return nil
 }
 
-// Notes names what is carried over.
+// Notes names what is carried over, and what the image has said when there is nothing yet that it could differ from.
 func (s *TaskDef) Notes() (notes []string) {
+	if s.live == nil && s.exposed != 0 && s.port() == s.exposed {
+		notes = append(notes, fmt.Sprintf("container port %d: the image exposes it", s.exposed))
+	}
+	if s.live == nil && s.checkFrom() == aws.FromImage {
+		notes = append(notes, "health check "+s.checkText(s.healthCheck(), aws.FromImage))
+	}
 	if s.live == nil || s.Options.Prune {
-		return nil
+		return notes
 	}
 	for _, what := range s.unknown() {
 		notes = append(notes, what+" kept: not in the manifest (--prune drops it)")

@@ -30,8 +30,8 @@ func (s *TaskDef) facts() map[string]string {
 		"cpu": strconv.Itoa(int(sv.CPU)), "memory": strconv.Itoa(int(sv.Memory)), "architecture": sv.Architecture,
 		"network mode": "awsvpc", "compatibility": "FARGATE", "essential": "true",
 		"execution role": s.IAM.Execution.String(), "task role": s.IAM.Task.String(),
-		"image": s.Images.Ref.String(), "container port": fmt.Sprintf("%d/tcp", sv.ContainerPort),
-		"stop timeout": seconds(sv.StopTimeout), "command": oneoff.Words(sv.Command), "health check": healthCheck(s.healthCheck()),
+		"image": s.Images.Ref.String(), "container port": fmt.Sprintf("%d/tcp", s.port()),
+		"stop timeout": seconds(sv.StopTimeout), "command": oneoff.Words(sv.Command), "health check": s.checkText(s.healthCheck(), s.checkFrom()),
 		"log driver": "awslogs", "ephemeral storage": storage(sv.EphemeralStorage),
 	}
 	for k, v := range s.logOptions() {
@@ -54,6 +54,7 @@ func (s *TaskDef) liveFacts() map[string]string {
 		c = &types.ContainerDefinition{}
 	}
 	maps.Copy(f, containerFacts(*c))
+	f["health check"] = s.checkText(c.HealthCheck, s.liveTags[aws.TagHealthCheck])
 	if s.Options.Prune {
 		for _, what := range s.unknown() {
 			f[what] = "there"
@@ -156,17 +157,40 @@ func healthCheck(h *types.HealthCheck) string {
 	return fmt.Sprintf("%s every %d s, timeout %d s, %d retries, after %d s", oneoff.Words(h.Command), or(h.Interval, 30), or(h.Timeout, 5), or(h.Retries, 3), or(h.StartPeriod, 0))
 }
 
+// checkText is a health check with where it comes from, as its tag says it.
+func (s *TaskDef) checkText(h *types.HealthCheck, from string) string {
+	if h != nil && from == aws.FromImage {
+		return "from the image: " + healthCheck(h)
+	}
+	return healthCheck(h)
+}
+
+// healthCheck is the manifest's, else the image's.
 func (s *TaskDef) healthCheck() *types.HealthCheck {
 	h := s.Manifest.Service.HealthCheck
-	if h == nil {
+	switch {
+	case h == nil:
+		return s.Images.check
+	case s.checkFrom() == "none":
 		return nil
 	}
 	return &types.HealthCheck{Command: h.Command, Interval: &h.Interval, Timeout: &h.Timeout, Retries: &h.Retries, StartPeriod: &h.StartPeriod}
 }
 
+// checkFrom is the value of its tag; "" is the manifest, or nobody.
+func (s *TaskDef) checkFrom() string {
+	switch h := s.Manifest.Service.HealthCheck; {
+	case h != nil && h.Command[0] == "NONE":
+		return "none"
+	case h == nil && s.Images.check != nil:
+		return aws.FromImage
+	}
+	return ""
+}
+
 // environment is the manifest's, and PORT.
 func (s *TaskDef) environment() map[string]string {
-	env := map[string]string{"PORT": strconv.Itoa(int(s.Manifest.Service.ContainerPort))}
+	env := map[string]string{"PORT": strconv.Itoa(int(s.port()))}
 	maps.Copy(env, s.Manifest.Service.Environment)
 	return env
 }
@@ -235,7 +259,7 @@ func (s *TaskDef) wantedContainer() types.ContainerDefinition {
 	c := types.ContainerDefinition{
 		Name: new(s.family()), Image: new(s.Images.Ref.Get()), Essential: new(true), Command: sv.Command, HealthCheck: s.healthCheck(),
 		StopTimeout:      &sv.StopTimeout,
-		PortMappings:     []types.PortMapping{{ContainerPort: &sv.ContainerPort, HostPort: &sv.ContainerPort, Protocol: types.TransportProtocolTcp}},
+		PortMappings:     []types.PortMapping{{ContainerPort: new(s.port()), HostPort: new(s.port()), Protocol: types.TransportProtocolTcp}},
 		LogConfiguration: &types.LogConfiguration{LogDriver: types.LogDriverAwslogs, Options: map[string]string{}},
 	}
 	for k, v := range s.logOptions() {

@@ -47,8 +47,8 @@ func TestTaskDef(t *testing.T) {
 			{"command: [serve, --all]", "command: none -> serve --all\n    env LOG_LEVEL: debug -> none"},
 			{"architecture: ARM64", "architecture: X86_64 -> ARM64\n    command: serve --all -> none"},
 			{"stop_timeout: 60", "architecture: ARM64 -> X86_64\n    stop timeout: 30 s -> 60 s"},
-			{"health_check: { command: [CMD-SHELL, /check] }", "health check: none -> CMD-SHELL /check every 30 s, timeout 5 s, 3 retries, after 0 s\n    stop timeout: 60 s -> 30 s"},
-			{"ephemeral_storage: 40", "ephemeral storage: none -> 40 GiB\n    health check: CMD-SHELL /check every 30 s, timeout 5 s, 3 retries, after 0 s -> none"},
+			{"health_check: { command: [CMD-SHELL, /check] }", "health check: none -> CMD-SHELL /check every 10 s, timeout 5 s, 3 retries, after 0 s\n    stop timeout: 60 s -> 30 s"},
+			{"ephemeral_storage: 40", "ephemeral storage: none -> 40 GiB\n    health check: CMD-SHELL /check every 10 s, timeout 5 s, 3 retries, after 0 s -> none"},
 		} {
 			want := "~ taskdef: task definition app\n    " + c.diff + "\n"
 			if got := w.plan(taskdefYAML(c.config)); got != want {

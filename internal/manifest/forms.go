@@ -49,10 +49,10 @@ func healthCommand(d *decoder, n *yaml.Node, path []string, f field, v reflect.V
 	}
 	d.list(n, path, field{key: f.key}, v)
 	command := v.Interface().([]string)
-	if d.broken(path...) || len(command) > 1 && (command[0] == "CMD" || command[0] == "CMD-SHELL") {
+	if d.broken(path...) || len(command) > 1 && (command[0] == "CMD" || command[0] == "CMD-SHELL") || len(command) == 1 && command[0] == "NONE" {
 		return
 	}
-	d.fail(n, path, `write [CMD, program, argument …], [CMD-SHELL, line] or the line alone`, "%s must begin with CMD or CMD-SHELL and go on", f.key)
+	d.fail(n, path, `write [CMD, program, argument …], [CMD-SHELL, line] or the line alone; [NONE] for no check`, "%s must begin with CMD or CMD-SHELL and go on", f.key)
 }
 
 // commandLine is a list, or one line for the shell.

@@ -93,7 +93,7 @@ var formSchemas = func() map[string]object {
 	return map[string]object{
 		"insights":       {"anyOf": []any{object{"enum": []any{true, false, "enhanced"}}, variable}},
 		"command_line":   words,
-		"health_command": {"anyOf": []any{text, object{"type": "array", "minItems": 2, "items": text}}},
+		"health_command": {"anyOf": []any{text, object{"type": "array", "minItems": 2, "items": text}, object{"const": []any{"NONE"}}}},
 		"secrets":        {"type": "object", "additionalProperties": text, "propertyNames": object{"pattern": formats["env"].pattern.String()}},
 		"statements": {"type": "array", "items": object{
 			"type": "object", "additionalProperties": false, "required": []any{"Effect"},

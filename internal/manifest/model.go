@@ -67,8 +67,9 @@ type Service struct {
 	// How the image is built. Without it: from the Dockerfile beside the manifest, else from the Go main package there.
 	Build *Build `yaml:"build"` // nil: detected in Dir
 
-	// The port that the container listens on; it gets it as PORT.
+	// The port that the container listens on; it gets it as PORT. Without it the one that the image exposes (EXPOSE), if it is one; the default where it exposes none.
 	ContainerPort int32 `yaml:"container_port" default:"8080" min:"1" max:"65535"`
+	PortGiven     bool  // the file says it, or PORT
 	// CPU units of a task, 1024 a vCPU. When only memory is given: the least that takes it.
 	CPU int32 `yaml:"cpu" default:"256" enum:"256,512,1024,2048,4096,8192,16384,32768"`
 	// Memory of a task in MiB, in a pair with cpu that Fargate has. When only cpu is given: the least that goes with it.
@@ -84,8 +85,8 @@ type Service struct {
 	// Environment variables from secrets: the id or name of a secret of this manifest, with :KEY behind it for one key of a JSON value, or the ARN of any other secret.
 	Secrets []SecretRef `yaml:"secrets" as:"secrets"` // sorted by Env; those of Manifest.Secrets included
 
-	// A command that ECS runs inside the container to see whether it is well. Without it only the balancer asks.
-	HealthCheck *ContainerHealthCheck `yaml:"health_check"` // nil: none
+	// A command that ECS runs inside the container to see whether it is well. Without it the image's own (HEALTHCHECK), if its program is in the image; else only the balancer asks.
+	HealthCheck *ContainerHealthCheck `yaml:"health_check"` // nil: the image's
 	// Seconds after its start in which a failing health check doesn't stop a task.
 	HealthCheckGracePeriod int32 `yaml:"health_check_grace_period" default:"60" min:"0" max:"2147483647"`
 	// Seconds between SIGTERM and SIGKILL.
@@ -162,10 +163,10 @@ type SecretRef struct {
 
 // ContainerHealthCheck is run by ECS inside the container. Durations are seconds.
 type ContainerHealthCheck struct {
-	// A list that begins with CMD or CMD-SHELL, or one line for the container's shell.
+	// A list that begins with CMD or CMD-SHELL, or one line for the container's shell. [NONE] wants no check, not the image's either.
 	Command []string `yaml:"command" required:"true" as:"health_command"`
 	// Seconds between two checks.
-	Interval int32 `yaml:"interval" default:"30" min:"5" max:"300"`
+	Interval int32 `yaml:"interval" default:"10" min:"5" max:"300"`
 	// Seconds after which a check has failed.
 	Timeout int32 `yaml:"timeout" default:"5" min:"2" max:"60"`
 	// Failures in a row that make the container unhealthy.

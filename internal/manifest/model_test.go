@@ -25,7 +25,7 @@ func TestFull(t *testing.T) {
 	want := Service{
 		Name: "my-service", LaunchType: "FARGATE",
 		Build:         &Build{Dockerfile: "docker/Dockerfile", Context: "..", Target: "production", Args: map[string]string{"VERSION": "1.10"}, Platform: "linux/amd64,linux/arm64", Compression: "zstd", BaseMirror: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub"},
-		ContainerPort: 3000, CPU: 1024, Memory: 3072, Architecture: "ARM64", Command: []string{"node", "server.js"}, ReleaseCommand: []string{"node", "migrate.js", "up"},
+		ContainerPort: 3000, PortGiven: true, CPU: 1024, Memory: 3072, Architecture: "ARM64", Command: []string{"node", "server.js"}, ReleaseCommand: []string{"node", "migrate.js", "up"},
 		Environment: map[string]string{"LOG_LEVEL": "debug", "RATIO": "0.50", "VERBOSE": "true", "PORT": "3000"},
 		Secrets: []SecretRef{
 			{Env: "DATABASE_URL", Secret: "database-url"},
@@ -33,7 +33,7 @@ func TestFull(t *testing.T) {
 			{Env: "SESSION_KEY_OLD", Secret: "session-key"},
 			{Env: "STRIPE", ARN: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:stripe-AbCdEf", JSONKey: "key"},
 		},
-		HealthCheck:            &ContainerHealthCheck{Command: []string{"CMD-SHELL", "curl -f http://localhost:3000/health || exit 1"}, Interval: 10, Timeout: 3, Retries: 5, StartPeriod: 20},
+		HealthCheck:            &ContainerHealthCheck{Command: []string{"CMD-SHELL", "curl -f http://localhost:3000/health || exit 1"}, Interval: 15, Timeout: 3, Retries: 5, StartPeriod: 20},
 		HealthCheckGracePeriod: 90, StopTimeout: 60, EphemeralStorage: 50, EnableExecuteCommand: true,
 		CapacityProviders: map[string]int32{"FARGATE": 1, "FARGATE_SPOT": 3},
 		DesiredCount:      4, MinCapacity: 3, MaxCapacity: 12, CPUTarget: 60, MemoryTarget: 75, RequestsPerTarget: 1000,
@@ -146,6 +146,14 @@ func TestFollow(t *testing.T) {
 	h := must(t, "project_name: api\nresources: [{id: lb, type: aws_alb, config: {health_check: {interval: 5}}}]", "").ALB.HealthCheck
 	if h.Interval != 5 || h.Timeout != 4 {
 		t.Errorf("health check %+v", h)
+	}
+	for config, given := range map[string]bool{"{}": false, "{cpu: 512}": false, "{container_port: 8080}": true, "{environment: {PORT: 8080}}": true} {
+		if s := must(t, someService+config, "").Service; s.PortGiven != given || s.ContainerPort != 8080 {
+			t.Errorf("%s: port %d, given %t", config, s.ContainerPort, s.PortGiven)
+		}
+	}
+	if c := must(t, someService+"{health_check: {command: [NONE]}}", "").Service.HealthCheck; c == nil || c.Command[0] != "NONE" || c.Interval != 10 {
+		t.Errorf("container health check %+v", c)
 	}
 	for cidr, want := range map[string]string{
 		"10.0.0.0/16":    "10.0.1.0/24 10.0.2.0/24 10.0.101.0/24 10.0.102.0/24",

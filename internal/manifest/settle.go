@@ -28,6 +28,7 @@ func (r *reading) settle() {
 	if s := &r.m.Service; s.Build != nil && s.Build.Image != "" && s.Image == "" {
 		s.Image = s.Build.Image
 	}
+	r.m.Service.PortGiven = r.has(wordService, "container_port") || r.has(wordService, "environment", "PORT")
 	alb := &r.m.ALB
 	if r.o.Domain != "" {
 		alb.Domain = r.o.Domain
