@@ -1,7 +1,9 @@
 package steps
 
 import (
+	"cmp"
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -23,6 +25,8 @@ type world struct {
 	opts Options
 	poll time.Duration // between two looks at what is awaited, a second by default: fewer make a long test short
 	dir  string        // of the manifest; the working directory by default
+
+	registry http.RoundTripper // what the registry is asked through; nil: the sandbox itself
 }
 
 // inWorld runs a test in a world of its own.
@@ -68,7 +72,7 @@ func (w *world) app(yaml string, env ...string) *App {
 	if region == "" {
 		region = "us-east-1"
 	}
-	return &App{Manifest: m, AWS: aws.Connect(witness.Recorded(w.Config(region))), Account: sandbox.Account, Region: region, Options: w.opts, Registry: Registry{Transport: w.Sandbox}}
+	return &App{Manifest: m, AWS: aws.Connect(witness.Recorded(w.Config(region))), Account: sandbox.Account, Region: region, Options: w.opts, Registry: Registry{Transport: cmp.Or[http.RoundTripper](w.registry, w.Sandbox)}}
 }
 
 // read makes the steps for a manifest and reads what is live, to be brought up or destroyed.
