@@ -35,6 +35,7 @@ type Image struct {
 	note   string
 	check  *types.HealthCheck // of the image; nil without one that can work
 	told   bool               // check is not only foretold
+	ports  []int32            // that it exposes, once it is asked
 	heard  []string           // notes about what it says
 }
 

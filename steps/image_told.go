@@ -93,6 +93,7 @@ func (s *Image) ask(ctx context.Context, ref string, check, port bool, runs *typ
 		}
 		return
 	}
+	s.ports = image.Ports(told.Config)
 	if port {
 		s.listen(told.Config, runs)
 	}
@@ -158,20 +159,25 @@ func (s *Image) learn(ctx context.Context) {
 		}
 		return image.MissingTool(ctx, at, c, o)
 	})
-	if ports := image.Ports(c); s.Asked && !s.Manifest.Service.PortGiven && len(ports) == 1 && ports[0] != s.port() {
-		s.heard = append(s.heard, fmt.Sprintf("the image exposes port %d, which could not be known before it was built, and the service is reached at %d: `container_port` decides", ports[0], s.port()))
+	s.ports = image.Ports(c)
+	if !s.Asked {
+		return
+	}
+	if !s.Manifest.Service.PortGiven && len(s.ports) == 1 && s.ports[0] != s.port() {
+		s.heard = append(s.heard, fmt.Sprintf("the image exposes port %d, which could not be known before it was built, and the service is reached at %d: `container_port` decides", s.ports[0], s.port()))
 	}
 	for _, line := range s.heard[before:] {
 		deploy.Say(ctx, "%s", line)
 	}
 }
 
-// HealthCheck is the image's, for a release of it; nil where it has none that can work. why says what is in the way.
-func (s *Image) HealthCheck(ctx context.Context) (check *types.HealthCheck, why []string) {
+// Told is what the image says of itself, for a release of it: its health check, nil where it has none that can work, and the
+// ports that it exposes; notes say what is in the way. known is false where nobody could be asked.
+func (s *Image) Told(ctx context.Context) (check *types.HealthCheck, ports []int32, notes []string, known bool) {
 	if ref, known := s.Ref.Known(); known && !s.told {
 		s.ask(ctx, ref, true, false, nil)
 	}
-	return s.check, s.heard
+	return s.check, s.ports, s.heard, s.told
 }
 
 // ecsCheck is a health check within ECS's limits (API reference, HealthCheck). What the image leaves open is ECS's default,

@@ -37,9 +37,9 @@ func (s *Scan) Reference() deploy.Out[string] { return s.Image.Reference() }
 // Source is the image's.
 func (s *Scan) Source() string { return s.Image.Source() }
 
-// HealthCheck is the image's.
-func (s *Scan) HealthCheck(ctx context.Context) (*ecstypes.HealthCheck, []string) {
-	return s.Image.HealthCheck(ctx)
+// Told is what the image says of itself.
+func (s *Scan) Told(ctx context.Context) (check *ecstypes.HealthCheck, ports []int32, notes []string, known bool) {
+	return s.Image.Told(ctx)
 }
 
 // Read has nothing to find: there may be no image yet.

@@ -17,6 +17,8 @@ type Image interface {
 	deploy.Step
 	Reference() deploy.Out[string]
 	Source() string // the reference as it was given, kept in the tag of the task definition; "" for a build
+	// Told is what the image says of itself: see [Deployment.follows]. known is false where nobody could be asked.
+	Told(ctx context.Context) (check *types.HealthCheck, ports []int32, notes []string, known bool)
 }
 
 // A Deployment brings a service to a new revision of its task definition, or to the same one again. It is the last
@@ -147,8 +149,9 @@ func (d *Deployment) prepare(ctx context.Context) (err error) {
 	}
 	in := aws.CloneTaskDefinition(d.Definition, d.Tags)
 	for i := range in.ContainerDefinitions {
-		if val(in.ContainerDefinitions[i].Name) == val(d.Container().Name) {
-			in.ContainerDefinitions[i].Image = new(d.Image.Reference().Get())
+		if c := &in.ContainerDefinitions[i]; val(c.Name) == val(d.Container().Name) {
+			c.Image = new(d.Image.Reference().Get())
+			d.follows(ctx, in, c)
 		}
 	}
 	if d.writesNotes() {
@@ -248,6 +251,11 @@ func (s *Same) Reference() (o deploy.Out[string]) {
 		o.Set(s.Of.Image())
 	}
 	return o
+}
+
+// Told is nothing: no other image comes.
+func (*Same) Told(context.Context) (*types.HealthCheck, []int32, []string, bool) {
+	return nil, nil, nil, false
 }
 
 // Source is nobody's: no task definition is made with it.

@@ -262,7 +262,8 @@ func (r *Rollback) back(ctx context.Context) error {
 func (r *Rollback) again(note aws.ReleaseNote, versions aws.SecretVersions) *ecs.RegisterTaskDefinitionInput {
 	tags := r.tags
 	if len(tags) == 0 { // of what is deregistered they may be gone
-		tags = slices.DeleteFunc(slices.Clone(r.Tags), func(t types.Tag) bool { return val(t.Key) == aws.TagImage })
+		ofImage := []string{aws.TagImage, aws.TagHealthCheck, aws.TagPort} // of the live one
+		tags = slices.DeleteFunc(slices.Clone(r.Tags), func(t types.Tag) bool { return slices.Contains(ofImage, val(t.Key)) })
 	}
 	in := aws.CloneTaskDefinition(r.to, tags)
 	for i := range in.ContainerDefinitions {

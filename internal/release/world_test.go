@@ -120,7 +120,14 @@ func (w *world) service() *release.Service {
 // A given image is one that is named.
 type given struct {
 	release.Same
-	ref string
+	ref   string
+	check *types.HealthCheck
+	ports []int32
+	notes []string
+}
+
+func (g *given) Told(context.Context) (*types.HealthCheck, []int32, []string, bool) {
+	return g.check, g.ports, g.notes, true
 }
 
 func (g *given) Source() string { return g.ref }
