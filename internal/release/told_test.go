@@ -77,7 +77,7 @@ func TestDeployKeepsCheck(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := w.checked("app")
-			_, err = w.deploy(t.Context(), to, says(calls("/a"), nil), func(d *release.Deployment) { d.Service.Foreign, d.Queue = true, true })
+			_, err = w.deploy(t.Context(), to, says(calls("/a"), nil), func(d *release.Deployment) { d.Foreign, d.Queue = true, true })
 			if is := *w.definition("app").TaskDefinition.ContainerDefinitions[0].Image; err != nil || is != to || w.checked("app") != before {
 				t.Error(err, is, w.checked("app"), before)
 			}
