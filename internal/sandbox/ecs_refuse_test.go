@@ -31,6 +31,39 @@ func TestRegisterTaskDefinitionRefuses(t *testing.T) {
 	})
 }
 
+// The limits of a health check are those of the API reference, HealthCheck; at them it is taken.
+func TestHealthCheckLimits(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleet) {
+		with := func(h types.HealthCheck) error {
+			if h.Command == nil {
+				h.Command = []string{"CMD", "/app"}
+			}
+			_, err := f.ecs.RegisterTaskDefinition(t.Context(), f.definition(func(in *ecs.RegisterTaskDefinitionInput) {
+				in.ContainerDefinitions[0].HealthCheck = &h
+			}))
+			return err
+		}
+		for _, n := range [][4]int32{{5, 2, 1, 0}, {300, 60, 10, 300}} {
+			if err := with(types.HealthCheck{Interval: &n[0], Timeout: &n[1], Retries: &n[2], StartPeriod: &n[3]}); err != nil {
+				t.Errorf("%v: %v", n, err)
+			}
+		}
+		for _, n := range []int32{4, 301} {
+			refused(t, with(types.HealthCheck{Interval: &n}), "ClientException", "out of range")
+		}
+		for _, n := range []int32{1, 61} {
+			refused(t, with(types.HealthCheck{Timeout: &n}), "ClientException", "out of range")
+		}
+		for _, n := range []int32{0, 11} {
+			refused(t, with(types.HealthCheck{Retries: &n}), "ClientException", "out of range")
+		}
+		for _, n := range []int32{-1, 301} {
+			refused(t, with(types.HealthCheck{StartPeriod: &n}), "ClientException", "out of range")
+		}
+		refused(t, with(types.HealthCheck{Command: []string{"curl", "x"}}), "ClientException", "must start with CMD")
+	})
+}
+
 func TestCreateServiceRefuses(t *testing.T) {
 	inFleet(t, func(t *testing.T, f *fleet) {
 		d := f.register()
