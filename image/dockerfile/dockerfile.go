@@ -15,6 +15,7 @@ import (
 type File struct {
 	Syntax     string // what "# syntax=" names; "" without one
 	SyntaxLine int
+	Check      string         // what "# check=" says; "" without one
 	Escape     rune           // what escapes, and joins lines: \ unless "# escape=" says `
 	Args       []*Instruction // ARG before the first FROM
 	Stages     []*Stage
@@ -38,6 +39,8 @@ type Instruction struct {
 	List  bool     // Args were written as ["a", "b"]
 	Pairs []Pair   // of ENV, LABEL and ARG
 	Docs  []Document
+
+	Comments []string // on the lines right before it and in between, without #
 }
 
 // A Flag is --Name or --Name=Value.
@@ -127,7 +130,7 @@ func Parse(text string) (*File, error) {
 			return nil, &Error{i.Line, err}
 		}
 	}
-	f.Escape, f.Syntax, f.SyntaxLine = r.escape, r.syntax, r.syntaxLine
+	f.Escape, f.Syntax, f.SyntaxLine, f.Check = r.escape, r.syntax, r.syntaxLine, r.check
 	if len(f.Stages) == 0 {
 		return nil, &Error{0, errors.New("there is no FROM")}
 	}

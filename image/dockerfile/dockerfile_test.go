@@ -126,7 +126,7 @@ func translate(c instructions.Command) *Instruction {
 
 // plain brings what ours reads into the form of translate, which says less.
 func plain(f *File) *File {
-	f.SyntaxLine = 0
+	f.SyntaxLine, f.Check = 0, ""
 	all := append([]*Instruction{}, f.Args...)
 	for _, s := range f.Stages {
 		s.From.Args = nil
@@ -139,6 +139,7 @@ func plain(f *File) *File {
 }
 
 func (i *Instruction) plain() {
+	i.Comments = nil
 	var order []string
 	switch i.Name {
 	case "ADD":
@@ -226,6 +227,22 @@ func TestAsBuildKitReads(t *testing.T) {
 		if diff := same(text); diff != "" {
 			t.Errorf("BuildKit's (-) and ours (+):\n%s\n%s", text, diff)
 		}
+	}
+}
+
+// Comments belong to the instruction that they stand right before, or in.
+func TestComments(t *testing.T) {
+	t.Parallel()
+	f, err := Parse("# check=skip=a,b;error=true\n# of nobody\n\n# of FROM\nFROM x\n#of RUN \\\nRUN a \\\n  ## in RUN\n b <<E\n# of the document\nE\nCMD c\n# of nobody\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Check != "skip=a,b;error=true" {
+		t.Errorf("check %q", f.Check)
+	}
+	got := [][]string{f.Stages[0].From.Comments, f.Stages[0].Instructions[0].Comments, f.Stages[0].Instructions[1].Comments}
+	if diff := cmp.Diff([][]string{{"of FROM"}, {`of RUN`, "in RUN"}, nil}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -19,7 +19,9 @@ type reader struct {
 	escape     rune
 	syntax     string
 	syntaxLine int
+	check      string
 	seen       map[string]bool
+	comments   []string // since the last instruction, or an empty line
 }
 
 // line is the next one without its end; ok is false behind the last.
@@ -44,7 +46,12 @@ func (r *reader) next() (*Instruction, error) {
 		}
 		first := r.at
 		text, more := r.joined(text)
-		if isComment(text) || !more && text == "" {
+		if isComment(text) {
+			r.comment(text)
+			continue
+		}
+		if !more && text == "" {
+			r.comments = nil
 			continue
 		}
 		if more {
@@ -56,7 +63,7 @@ func (r *reader) next() (*Instruction, error) {
 		}
 		i, err := r.instruction(text)
 		if err == nil {
-			i.Line = first
+			i.Line, i.Comments, r.comments = first, r.comments, nil
 			err = r.documents(i, text)
 		}
 		if err != nil {
@@ -77,7 +84,11 @@ func (r *reader) rest() (string, error) {
 		if err := r.directive(text); err != nil {
 			return "", &Error{r.at, err}
 		}
-		if isComment(text) || strings.TrimSpace(text) == "" {
+		if isComment(text) {
+			r.comment(text)
+			continue
+		}
+		if strings.TrimSpace(text) == "" {
 			continue
 		}
 		text, more := r.joined(text)
@@ -86,6 +97,11 @@ func (r *reader) rest() (string, error) {
 			return all.String(), nil
 		}
 	}
+}
+
+// comment keeps a comment for the instruction that it stands before, or in.
+func (r *reader) comment(text string) {
+	r.comments = append(r.comments, strings.TrimSpace(strings.TrimLeft(strings.TrimSpace(text), "#")))
 }
 
 func isComment(text string) bool {
@@ -132,6 +148,8 @@ func (r *reader) directive(text string) error {
 		r.escape = rune(value[0])
 	case "syntax":
 		r.syntax, r.syntaxLine = strings.Fields(value)[0], r.at
+	case "check":
+		r.check = value
 	}
 	return nil
 }
