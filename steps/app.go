@@ -38,7 +38,7 @@ type App struct {
 	Registry Registry
 	Git      func(context.Context) string // the commit of the manifest's folder, "" without one; nil is none
 	Speed    float64                      // our own waits are divided by it: 1 on AWS, more in a sandbox that is quick
-	Log      func(line string)            // shows what a release command prints; nil is nobody
+	Log      func(line string)            // shows what a release command prints, and what is to say about an image; nil is nobody
 
 	exposed int32 // the port that the image exposes, once it is read; 0: the manifest's counts
 

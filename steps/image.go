@@ -179,6 +179,7 @@ func (s *Image) build(ctx context.Context) error {
 		s.Pushed = pushed
 		s.Ref.Set(s.ECR.URI.Get() + "@" + pushed.Digest.String())
 		s.learn(ctx)
+		s.advise(built)
 	}
 	return errors.Join(taken(err), built.Close())
 }

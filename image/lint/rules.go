@@ -26,7 +26,7 @@ var rules = []Rule{
 	{"non-root", "", Warning, "the container runs as root; a note where only the base image knows", "USER 65532, or the user that the base has for it (node, nonroot), before CMD; without a Dockerfile, a base that has one"},
 	{"exec-form", "JSONArgsRecommended", Warning, "CMD or ENTRYPOINT is no list: a shell stands before the program and keeps SIGTERM from it", `write it as a list, such as CMD ["node", "server.js"]; where it takes a shell, begin it with exec`},
 	{"pinned-base", "", Warning, "an image has no tag, or `latest`: tomorrow's build is another one", "name a version, such as node:24-slim, or a digest"},
-	{"expose-port", "", Warning, "EXPOSE has ports, and not the service's `container_port`; a note where the base image says so", "EXPOSE what the program listens on, and set `container_port` to it"},
+	{"expose-port", "", Warning, "EXPOSE has ports, and not the `container_port` that the manifest gives; a note where the base image says so", "EXPOSE what the program listens on, and set `container_port` to it or leave it out"},
 	{"image-size", "", Warning, "the image has more than 500 MB, compressed: every task fetches it before it starts", "a smaller base, a build stage of its own, .dockerignore"},
 	{"pinned-digest", "", Note, "an image is named by a tag, which can move", "name@sha256:… is the same image for ever; a bot can keep it up to date"},
 	{"healthcheck", "", Note, "neither the image nor the service has a container health check", "HEALTHCHECK in the Dockerfile, or `health_check:` of the service; the load balancer's own may well do"},

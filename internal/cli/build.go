@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/fargatectl/fargatectl/image"
+	"github.com/fargatectl/fargatectl/image/lint"
 	"github.com/fargatectl/fargatectl/internal/ui"
 	"github.com/fargatectl/fargatectl/steps"
 )
@@ -32,6 +33,8 @@ type buildResult struct {
 	Engine   string  `json:"engine"`
 	Route    string  `json:"route"`
 	Seconds  float64 `json:"build_seconds"`
+
+	Findings []lint.Finding `json:"findings"` // about the Dockerfile and the image
 }
 
 func (p *process) doBuild(c *cli.Context) error {
@@ -72,6 +75,14 @@ func (p *process) doBuild(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	found, err := steps.Lint(s.app, spec, b)
+	if err != nil {
+		return err
+	}
+	for _, line := range lint.Brief(found) {
+		s.say(line)
+	}
+	r.Findings = append(r.Findings, found...)
 	return s.result(r, func() { ui.Facts(p.terminal.Out, r.facts()...) })
 }
 
@@ -79,7 +90,7 @@ func builtAs(tag string, b *image.Built) (buildResult, error) {
 	layers, err := b.Image.Layers()
 	r := buildResult{
 		Tag: tag, Digest: b.Digest.String(), Platform: b.Config.OS + "/" + b.Config.Architecture,
-		Size: b.Size, Layers: len(layers), Engine: b.Tool, Route: b.Route, Seconds: inSeconds(b.Took),
+		Size: b.Size, Layers: len(layers), Findings: []lint.Finding{}, Engine: b.Tool, Route: b.Route, Seconds: inSeconds(b.Took),
 	}
 	if err != nil || b.Index == nil {
 		return r, err
