@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -87,7 +88,7 @@ func liveRules(g *types.SecurityGroup) (rules []rule) {
 			}
 		}
 	}
-	slices.SortFunc(rules, func(a, b rule) int { return strings.Compare(a.key(), b.key()) })
+	sort.Slice(rules, func(i, j int) bool { return rules[i].key() < rules[j].key() })
 	return rules
 }
 

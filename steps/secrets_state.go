@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -61,7 +62,7 @@ func SecretStates(ctx context.Context, app *App) ([]SecretState, error) {
 		slices.Sort(st.Env)
 		slices.Sort(st.UsedBy)
 	}
-	slices.SortFunc(states, func(a, b SecretState) int { return cmp.Compare(a.Name, b.Name) })
+	sort.Slice(states, func(i, j int) bool { return states[i].Name < states[j].Name })
 	return states, nil
 }
 

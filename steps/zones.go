@@ -1,10 +1,10 @@
 package steps
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -102,7 +102,7 @@ func (a *App) readZones(ctx context.Context) ([]types.AvailabilityZone, error) {
 		if err != nil {
 			return nil, err
 		}
-		slices.SortFunc(out.AvailabilityZones, func(a, b types.AvailabilityZone) int { return cmp.Compare(*a.ZoneId, *b.ZoneId) })
+		sort.Slice(out.AvailabilityZones, func(i, j int) bool { return *out.AvailabilityZones[i].ZoneId < *out.AvailabilityZones[j].ZoneId })
 		return out.AvailabilityZones, nil
 	})
 }

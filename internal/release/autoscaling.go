@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -121,7 +122,7 @@ func (s *Service) policies(ctx context.Context, st *ScalingStatus) error {
 			st.Policies = append(st.Policies, ps)
 		}
 		if in.NextToken = page.NextToken; in.NextToken == nil {
-			slices.SortFunc(st.Policies, func(a, b PolicyStatus) int { return strings.Compare(a.Name, b.Name) })
+			sort.Slice(st.Policies, func(i, j int) bool { return st.Policies[i].Name < st.Policies[j].Name })
 			return nil
 		}
 	}
@@ -142,7 +143,7 @@ func (s *Service) schedules(ctx context.Context, st *ScalingStatus) error {
 			st.Schedules = append(st.Schedules, ss)
 		}
 		if in.NextToken = page.NextToken; in.NextToken == nil {
-			slices.SortFunc(st.Schedules, func(a, b ScheduleStatus) int { return strings.Compare(a.Name, b.Name) })
+			sort.Slice(st.Schedules, func(i, j int) bool { return st.Schedules[i].Name < st.Schedules[j].Name })
 			return nil
 		}
 	}

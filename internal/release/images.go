@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -43,8 +44,9 @@ func Images(ctx context.Context, calls *aws.Calls, repository, running string, k
 			break
 		}
 	}
-	slices.SortFunc(all, func(a, b RepositoryImage) int {
-		return cmp.Or(b.PushedAt.Compare(a.PushedAt), strings.Compare(a.Digest, b.Digest))
+	sort.Slice(all, func(i, j int) bool {
+		a, b := &all[i], &all[j]
+		return cmp.Or(b.PushedAt.Compare(a.PushedAt), strings.Compare(a.Digest, b.Digest)) < 0
 	})
 	index := slices.ContainsFunc(all, func(i RepositoryImage) bool {
 		return strings.Contains(i.kind, "index") || strings.Contains(i.kind, "list")

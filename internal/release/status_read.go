@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
+	"sort"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -49,8 +49,9 @@ func (s *Service) tasks(ctx context.Context) ([]TaskStatus, error) {
 			all = append(all, task(t))
 		}
 	}
-	slices.SortFunc(all, func(a, b TaskStatus) int {
-		return cmp.Or(val(a.CreatedAt).Compare(val(b.CreatedAt)), cmp.Compare(a.ID, b.ID))
+	sort.Slice(all, func(i, j int) bool {
+		a, b := &all[i], &all[j]
+		return cmp.Or(val(a.CreatedAt).Compare(val(b.CreatedAt)), cmp.Compare(a.ID, b.ID)) < 0
 	})
 	return all, nil
 }
@@ -83,7 +84,7 @@ func (s *Service) targets(ctx context.Context) ([]TargetStatus, error) {
 		return nil, err
 	}
 	all := append([]TargetStatus{}, slices.Concat(found...)...)
-	slices.SortFunc(all, func(a, b TargetStatus) int { return strings.Compare(a.ID, b.ID) })
+	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })
 	return all, nil
 }
 

@@ -1,9 +1,9 @@
 package sandbox
 
 import (
-	"cmp"
 	"context"
 	"slices"
+	"sort"
 
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/acm/types"
@@ -59,8 +59,8 @@ func (s *acmService) ListCertificates(ctx context.Context, in *acm.ListCertifica
 			IssuedAt: c.IssuedAt, NotBefore: c.NotBefore, NotAfter: c.NotAfter, RenewalEligibility: c.RenewalEligibility,
 		})
 	}
-	slices.SortStableFunc(out.CertificateSummaryList, func(a, b types.CertificateSummary) int {
-		return cmp.Compare(a.CreatedAt.UnixNano(), b.CreatedAt.UnixNano())
+	sort.SliceStable(out.CertificateSummaryList, func(i, j int) bool {
+		return out.CertificateSummaryList[i].CreatedAt.Before(*out.CertificateSummaryList[j].CreatedAt)
 	})
 	var err error
 	out.CertificateSummaryList, out.NextToken, err = page(out.CertificateSummaryList, in.NextToken, in.MaxItems, 1000)

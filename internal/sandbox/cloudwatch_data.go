@@ -6,6 +6,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -147,7 +148,7 @@ func statistic(stat string, data []datum) (float64, bool) {
 	}
 	p, _ := strconv.ParseFloat(strings.TrimPrefix(stat, "p"), 64)
 	data = slices.Clone(data)
-	slices.SortFunc(data, func(a, b datum) int { return int(math.Copysign(1, a.Min-b.Min)) })
+	sort.Slice(data, func(i, j int) bool { return data[i].Min < data[j].Min })
 	rank := all.Count * p / 100
 	for _, d := range data {
 		if rank -= d.Count; rank <= 0 {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"path"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -41,7 +42,7 @@ func (r *repository) expired(now time.Time, day time.Duration) (gone []string) {
 	if json.Unmarshal([]byte(r.Lifecycle), &p) != nil { // it was checked when it was put
 		return nil
 	}
-	slices.SortFunc(p.Rules, func(a, b lifecycleRule) int { return a.RulePriority - b.RulePriority })
+	sort.Slice(p.Rules, func(i, j int) bool { return p.Rules[i].RulePriority < p.Rules[j].RulePriority })
 	newest := make([]string, 0, len(r.Images))
 	named := map[string]bool{}
 	for digest, img := range r.Images {

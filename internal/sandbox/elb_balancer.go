@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"sort"
 	"strings"
 
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -159,7 +160,7 @@ func (s *elbService) zones(r *Region, subnets []string, scheme types.LoadBalance
 	if len(zones) < 2 {
 		return nil, nil, fail("ValidationError", "At least two subnets in two different Availability Zones must be specified")
 	}
-	slices.SortFunc(zones, func(a, b types.AvailabilityZone) int { return cmp.Compare(*a.ZoneName, *b.ZoneName) })
+	sort.Slice(zones, func(i, j int) bool { return *zones[i].ZoneName < *zones[j].ZoneName })
 	return zones, vpc, nil
 }
 

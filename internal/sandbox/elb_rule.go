@@ -1,9 +1,9 @@
 package sandbox
 
 import (
-	"cmp"
 	"context"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -95,7 +95,7 @@ func (s *elbService) DescribeRules(ctx context.Context, in *elb.DescribeRulesInp
 				all = append(all, r.Rule)
 			}
 		}
-		slices.SortFunc(all, func(a, b types.Rule) int { return cmp.Compare(number(a), number(b)) })
+		sort.Slice(all, func(i, j int) bool { return number(all[i]) < number(all[j]) })
 		id := *l.ListenerArn
 		all = append(all, types.Rule{
 			RuleArn: new(ruleARN(id, id[len(id)-16:])), Priority: new("default"), IsDefault: new(true),

@@ -1,13 +1,13 @@
 package sandbox
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
 	"path"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -177,8 +177,8 @@ func (s *logsService) DescribeLogStreams(ctx context.Context, in *cloudwatchlogs
 		}
 	}
 	if in.OrderBy == types.OrderByLastEventTime {
-		slices.SortStableFunc(out.LogStreams, func(a, b types.LogStream) int {
-			return cmp.Compare(val(a.LastEventTimestamp), val(b.LastEventTimestamp))
+		sort.SliceStable(out.LogStreams, func(i, j int) bool {
+			return val(out.LogStreams[i].LastEventTimestamp) < val(out.LogStreams[j].LastEventTimestamp)
 		})
 	}
 	if val(in.Descending) {

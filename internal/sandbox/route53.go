@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -170,8 +171,9 @@ func (s *route53Service) byName() (all []types.HostedZone) {
 	for _, z := range sorted(s.state.Route53.Zones) {
 		all = append(all, *z.view())
 	}
-	slices.SortFunc(all, func(a, b types.HostedZone) int {
-		return cmp.Or(cmp.Compare(reversed(*a.Name), reversed(*b.Name)), cmp.Compare(*a.Id, *b.Id))
+	sort.Slice(all, func(i, j int) bool {
+		a, b := all[i], all[j]
+		return cmp.Or(cmp.Compare(reversed(*a.Name), reversed(*b.Name)), cmp.Compare(*a.Id, *b.Id)) < 0
 	})
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/route53"
@@ -45,7 +46,7 @@ func (s *route53Service) ChangeResourceRecordSets(_ context.Context, in *route53
 	if len(wrong) > 0 {
 		return nil, fail("InvalidChangeBatch", "[%s]", strings.Join(wrong, ", "))
 	}
-	slices.SortFunc(records, func(a, b types.ResourceRecordSet) int { return cmp.Compare(position(a), position(b)) })
+	sort.Slice(records, func(i, j int) bool { return position(records[i]) < position(records[j]) })
 	z.Records = records
 	s.validate() // certificates that wait for a record
 	return &route53.ChangeResourceRecordSetsOutput{ChangeInfo: s.change(val(in.ChangeBatch.Comment))}, nil

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"math/big"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -32,7 +33,7 @@ func (s *secretsService) ListSecrets(ctx context.Context, in *secretsmanager.Lis
 			all = append(all, shown)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b types.SecretListEntry) int { return b.CreatedDate.Compare(*a.CreatedDate) })
+	sort.SliceStable(all, func(i, j int) bool { return all[i].CreatedDate.After(*all[j].CreatedDate) })
 	if in.SortOrder == types.SortOrderTypeAsc {
 		slices.Reverse(all)
 	}

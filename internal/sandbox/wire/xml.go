@@ -6,7 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"reflect"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -39,7 +39,7 @@ func (c codec) toXML(w *bytes.Buffer, v reflect.Value, item string) {
 		}
 	case reflect.Map:
 		keys := v.MapKeys()
-		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+		sort.Slice(keys, func(i, j int) bool { return keys[i].String() < keys[j].String() })
 		for _, k := range keys {
 			fmt.Fprintf(w, "<entry><key>%s</key>", escape(k.String()))
 			c.element(w, "value", v.MapIndex(k), "member")
