@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -23,19 +24,32 @@ func ReadFiles(ctx context.Context, img v1.Image) (*Files, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
 		}
-		if err := t.overlay(l, i+1); err != nil {
+		if err := t.overlay(ctx, l, i+1); err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i+1, err)
 		}
 	}
 	return &Files{t}, nil
 }
 
-func (t *tree) overlay(l v1.Layer, number int) error {
+func (t *tree) overlay(ctx context.Context, l v1.Layer, number int) error {
 	r, err := l.Compressed()
 	if err != nil {
 		return err
 	}
-	return errors.Join(t.readLayer(r, nil, number), r.Close())
+	return errors.Join(t.readLayer(until{ctx, r}, nil, number), r.Close())
+}
+
+// until reads as long as its context lasts: a small layer may unpack for minutes.
+type until struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (u until) Read(p []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, context.Cause(u.ctx)
+	}
+	return u.r.Read(p)
 }
 
 // Has says whether there is a program at an absolute path: a file that may be executed. Symbolic links are followed, in the

@@ -1,8 +1,11 @@
 package native
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -54,6 +57,37 @@ func TestFiles(t *testing.T) {
 	if _, err := ReadFiles(gone, img); !errors.Is(err, stop) {
 		t.Error(err)
 	}
+}
+
+// A layer that never ends is read until somebody has had enough.
+func TestFilesEndless(t *testing.T) {
+	t.Parallel()
+	var head bytes.Buffer
+	if err := tar.NewWriter(&head).WriteHeader(&tar.Header{Name: "a", Size: 100 << 30, Format: tar.FormatGNU}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	enough := errors.New("enough")
+	err := newTree().overlay(ctx, endless{read: io.MultiReader(&head, zeros(func() { cancel(enough) }))}, 1)
+	if !errors.Is(err, enough) {
+		t.Error(err)
+	}
+}
+
+type endless struct {
+	v1.Layer
+	read io.Reader
+}
+
+func (e endless) Compressed() (io.ReadCloser, error) { return io.NopCloser(e.read), nil }
+
+// zeros never end, and call at each read.
+type zeros func()
+
+func (z zeros) Read(p []byte) (int, error) {
+	z()
+	clear(p)
+	return len(p), nil
 }
 
 // What a Dockerfile says of the image is known before it is built, RUN or not; of a base that nobody can ask it is not.
