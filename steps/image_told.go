@@ -45,42 +45,49 @@ func (s *Image) hear(ctx context.Context) {
 		return
 	}
 	live, tags, _ := s.liveDefinition(ctx) // its error is the task definition's
-	own := s.Manifest.Service.HealthCheck
-	check, port := own == nil, !s.Manifest.Service.PortGiven
+	check, port := s.Manifest.Service.HealthCheck == nil, !s.Manifest.Service.PortGiven
 	ref, known := s.Ref.Known()
 	var c *types.ContainerDefinition
 	if live != nil {
 		c = containerOf(live.ContainerDefinitions, s.Manifest.Stack())
 	}
+	keep := int32(0) // the image's port of before, when nobody says another
+	if c != nil && tags[aws.TagPort] == aws.FromImage {
+		keep = portOf(c)
+	}
 	if c != nil && known && val(c.Image) == ref {
 		if from := tags[aws.TagHealthCheck]; check && (from == aws.FromImage || from == "" && c.HealthCheck == nil) {
 			s.check, s.told, check = c.HealthCheck, true, false
 		}
-		if runs := portOf(c); port && tags[aws.TagPort] == aws.FromImage {
-			s.exposed, port = runs, false
-		} else if port && runs == s.Manifest.Service.ContainerPort {
-			port = false
+		if port && (keep != 0 || portOf(c) == s.Manifest.Service.ContainerPort) {
+			s.exposed, port = keep, false
 		}
 	}
 	switch {
 	case !check && !port:
 	case known:
-		s.ask(ctx, ref, check, port, c)
+		if !s.ask(ctx, ref, check, port, c) && port {
+			s.exposed = keep
+		}
 	default:
-		foretold, _ := s.spec.Foretell(ctx)
+		foretold, sure := s.spec.Foretell(ctx)
 		if h := image.HealthCheck(foretold); check && h != nil {
 			s.check = ecsCheck(h) // its program is looked for when it is built
 		}
 		if port {
 			s.listen(foretold, c)
 		}
+		if port && !sure && len(image.Ports(foretold)) == 0 {
+			s.exposed = keep
+		}
 	}
 }
 
-// ask reads the configuration of an image that exists, and for a health check its layers.
-func (s *Image) ask(ctx context.Context, ref string, check, port bool, runs *types.ContainerDefinition) {
+// ask reads the configuration of an image that exists, and for a health check its layers. It is false where nobody could be
+// asked.
+func (s *Image) ask(ctx context.Context, ref string, check, port bool, runs *types.ContainerDefinition) bool {
 	if s.Options.Offline && !s.inECR(ref) {
-		return
+		return false
 	}
 	o, at, err := s.remote(ref)
 	var told *v1.ConfigFile
@@ -91,7 +98,7 @@ func (s *Image) ask(ctx context.Context, ref string, check, port bool, runs *typ
 		if s.note == "" {
 			s.heard = append(s.heard, fmt.Sprintf("nobody could be asked for the health check and the port of the image (%v): where they matter, `health_check` and `container_port` say them", err))
 		}
-		return
+		return false
 	}
 	s.ports = image.Ports(told.Config)
 	if port {
@@ -100,6 +107,7 @@ func (s *Image) ask(ctx context.Context, ref string, check, port bool, runs *typ
 	if check {
 		s.take(told.Config, func() (string, error) { return image.MissingTool(ctx, at, told.Config, o) })
 	}
+	return true
 }
 
 // take takes the health check over if it can work. Without its program every check would fail, and ECS would replace task

@@ -176,6 +176,28 @@ func TestImageToldPorts(t *testing.T) {
 	})
 }
 
+// Whoever can't be asked says nothing, and that is said once; an image that is built elsewhere is asked where it is.
+func TestImageToldGiven(t *testing.T) {
+	t.Parallel()
+	dir := dockerFolder(t, "", "EXPOSE 3000\nHEALTHCHECK CMD [\"/app\"]")
+	inWorld(t, func(t *testing.T, w *world) {
+		w.dir, w.pick = dir, ecrAndImage
+		pushed := w.settled("project_name: app").ref()
+		w.pick = builtSteps
+		w.opts.Image = pushed
+		if p := w.plan("project_name: app"); !strings.Contains(p, "container port 3000: the image exposes it\n") || !strings.Contains(p, "health check from the image: CMD /app every 10 s") {
+			t.Error(p)
+		}
+		w.settled("project_name: app")
+		repository, _, _ := strings.Cut(pushed, "@")
+		w.opts.Image = repository + "@sha256:" + strings.Repeat("0", 64)
+		p := w.plan("project_name: app")
+		if n := strings.Count(p, "image: nobody could be asked for the health check and the port of the image (image "); n != 1 || strings.Contains(p, "port: ") || !strings.Contains(p, "health check: from the image: CMD /app") {
+			t.Error(p)
+		}
+	})
+}
+
 // A check is within ECS's limits, and soon enough for a deployment not to wait for it.
 func TestECSCheck(t *testing.T) {
 	t.Parallel()
