@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/klauspost/compress/gzip"
 )
 
@@ -77,45 +78,155 @@ func (s Spec) buildArchive(ctx context.Context, b *Built, say func(string)) erro
 
 // readArchive reads an image from a file or folder; what it has to write goes to dir.
 func readArchive(file string, info fs.FileInfo, dir string, want v1.Platform) (v1.Image, error) {
-	if info.IsDir() {
-		return fromLayout(file, want)
+	layout := file
+	if !info.IsDir() {
+		if !info.Mode().IsRegular() {
+			return nil, errors.New("is neither a file nor a folder")
+		}
+		sizes, length, err := scan(file, info.Size())
+		if err != nil {
+			return nil, err
+		}
+		if _, dockers := sizes["manifest.json"]; dockers { // newer ones write a layout around it
+			plain, err := unzipped(file, dir, length)
+			if err != nil {
+				return nil, err
+			}
+			return fromSaved(plain, dir, sizes)
+		}
+		layout = filepath.Join(dir, "layout")
+		if err := unpackLayout(file, layout); err != nil {
+			return nil, err
+		}
 	}
-	plain, err := unzipped(file, dir)
+	img, err := fromLayout(layout, want)
 	if err != nil {
 		return nil, err
 	}
-	layout := filepath.Join(dir, "layout")
-	isLayout, err := unpackLayout(plain, layout)
-	if err != nil {
-		return nil, err
-	}
-	if isLayout {
-		return fromLayout(layout, want)
-	}
-	return takeOver(plain, dir, "", gzipped)
+	return img, checkLayers(layout, img)
 }
 
-// unzipped is a file, or what it is when it is not compressed any more.
-func unzipped(file, dir string) (string, error) {
+// openTar opens an archive that may be compressed.
+func openTar(file string) (plain io.Reader, packed bool, closer io.Closer, err error) {
 	f, err := os.Open(file)
+	if err != nil {
+		return nil, false, nil, err
+	}
+	in := bufio.NewReader(f)
+	head, _ := in.Peek(2) // what is shorter is no archive, as will be said
+	if !bytes.Equal(head, []byte("\x1f\x8b")) {
+		return in, false, f, nil
+	}
+	z, err := gzip.NewReader(in)
+	if err != nil {
+		return nil, false, nil, errors.Join(err, f.Close())
+	}
+	return z, true, f, nil
+}
+
+// Bounds of an archive: of what is written of one that claims more than an image may have (ten times Fargate's disk), and of
+// its entries. An image has at most 127 layers, each with one to three.
+const (
+	maxArchive = 200 << 30
+	maxEntries = 20_000
+)
+
+// What unpacks to more than 8 GiB, and to more than 50 times its length, holds zeros: packed programs are a half to a tenth
+// of their length.
+const (
+	bombSize  = 8 << 30
+	bombRatio = 50
+)
+
+var errArchiveTooLarge = fmt.Errorf("claims more than %d GiB, which is too large for an image", maxArchive>>30)
+
+// scan reads an archive of that length without writing anything of it, for a few kilobytes may be gigabytes of zeros, and
+// gives the sizes of its files, by their clean names, and that of the tar. It is an OCI layout or an archive of docker's.
+func scan(file string, length int64) (sizes map[string]int64, plain int64, err error) {
+	in, _, f, err := openTar(file)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close() // opened for reading
+	sizes = map[string]int64{}
+	read, entries, size := &counter{}, 0, int64(0)
+	for r := tar.NewReader(io.TeeReader(in, read)); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, 0, fmt.Errorf("is not an archive: %w", err)
+		}
+		name := path.Clean(h.Name)
+		switch {
+		case h.Size > maxArchive-size:
+			return nil, 0, errArchiveTooLarge
+		case size+h.Size > bombSize && (size+h.Size)/bombRatio > length:
+			return nil, 0, fmt.Errorf("has %d bytes and unpacks to more than %d GiB: that is no image", length, bombSize>>30)
+		case entries >= maxEntries || len(name) > 4096:
+			return nil, 0, fmt.Errorf("has more than %d entries, or names of more than 4096 bytes: no image has", maxEntries)
+		case (name == "manifest.json" || name == "index.json") && h.Size > maxDocument:
+			return nil, 0, fmt.Errorf("%s has %d bytes, which is no image's", name, h.Size)
+		}
+		size += h.Size
+		entries++
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		if _, twice := sizes[name]; twice {
+			return nil, 0, fmt.Errorf("has %s twice", name)
+		}
+		sizes[name] = h.Size
+	}
+	_, marked := sizes["oci-layout"]
+	_, index := sizes["index.json"]
+	if _, dockers := sizes["manifest.json"]; !dockers && !(marked && index) {
+		return nil, 0, errors.New("is neither an OCI layout nor an archive of docker's: there is neither oci-layout with index.json in it nor manifest.json")
+	}
+	return sizes, read.n, nil
+}
+
+// fromSaved is the image in an archive of docker's.
+func fromSaved(file, dir string, sizes map[string]int64) (v1.Image, error) {
+	m, err := tarball.LoadManifest(func() (io.ReadCloser, error) { return os.Open(file) })
+	if err != nil {
+		return nil, fmt.Errorf("manifest.json: %w", err)
+	}
+	if len(m) != 1 {
+		return nil, fmt.Errorf("manifest.json names %d images, and one is wanted", len(m))
+	}
+	switch size, there := sizes[path.Clean(m[0].Config)]; { // it is read into memory
+	case !there:
+		return nil, fmt.Errorf("the configuration %.200s is not in it", m[0].Config)
+	case size > maxDocument:
+		return nil, fmt.Errorf("the configuration has %d bytes, and no registry need take more than %d", size, maxDocument)
+	}
+	img, err := takeOver(file, dir, "", gzipped)
+	if err != nil {
+		return nil, err
+	}
+	cf, err := img.ConfigFile()
+	if err == nil && len(cf.RootFS.DiffIDs) != len(m[0].Layers) {
+		err = fmt.Errorf("manifest.json names %d layers, and the configuration %d", len(m[0].Layers), len(cf.RootFS.DiffIDs))
+	}
+	return img, err
+}
+
+// unzipped is a file, or the tar of that length that it is when it is not compressed any more. What follows a tar's end may be
+// without one.
+func unzipped(file, dir string, length int64) (string, error) {
+	plain, packed, f, err := openTar(file)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	in := bufio.NewReader(f)
-	if head, err := in.Peek(2); err != nil || !bytes.Equal(head, []byte("\x1f\x8b")) {
-		return file, nil // too short for an archive of any kind, as will be said
-	}
-	z, err := gzip.NewReader(in)
-	if err != nil {
-		return "", err
+	if !packed {
+		return file, nil
 	}
 	to := filepath.Join(dir, "archive.tar")
-	return to, writeFile(to, z)
+	return to, writeFile(to, io.LimitReader(plain, length))
 }
-
-// maxArchive bounds what is written of an archive that claims more than an image may have: ten times Fargate's disk.
-const maxArchive = 200 << 30
 
 func writeFile(to string, from io.Reader) error {
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
@@ -124,7 +235,7 @@ func writeFile(to string, from io.Reader) error {
 	}
 	n, err := io.Copy(out, io.LimitReader(from, maxArchive+1))
 	if n > maxArchive {
-		err = errors.Join(err, errors.New("is too large for an image"))
+		err = errors.Join(err, errArchiveTooLarge)
 	}
 	return errors.Join(err, out.Close())
 }
@@ -132,52 +243,30 @@ func writeFile(to string, from io.Reader) error {
 // layoutName are the files of an OCI layout (image-spec, "Image Layout"); nothing else of an archive is written.
 var layoutName = regexp.MustCompile(`^(oci-layout|index\.json|blobs/sha256/[0-9a-f]{64})$`)
 
-// unpackLayout unpacks a tar that is an OCI layout; ok is false where it is none, or an archive of docker's as well, as newer
-// dockers write it.
-func unpackLayout(file, dir string) (ok bool, err error) {
-	f, err := os.Open(file)
+// unpackLayout unpacks a tar that is an OCI layout.
+func unpackLayout(file, dir string) error {
+	plain, _, f, err := openTar(file)
 	if err != nil {
-		return false, err
+		return err
 	}
-	defer f.Close()
-	seen := map[string]bool{}
-	for r := tar.NewReader(f); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return false, fmt.Errorf("is not an archive: %w", err)
-		}
-		name := path.Clean(h.Name)
-		if seen[name] && h.Typeflag == tar.TypeReg {
-			return false, fmt.Errorf("has %s twice", name)
-		}
-		seen[name] = true
-	}
-	if !seen["oci-layout"] || !seen["index.json"] || seen["manifest.json"] {
-		return false, nil
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return false, err
-	}
+	defer f.Close() // opened for reading
 	if err := os.MkdirAll(filepath.Join(dir, "blobs", "sha256"), 0o700); err != nil {
-		return false, err
+		return err
 	}
-	for r := tar.NewReader(f); ; {
+	for r := tar.NewReader(plain); ; {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return true, nil
+			return nil
 		}
 		if err != nil {
-			return false, err
+			return err
 		}
 		name := path.Clean(h.Name)
 		if h.Typeflag != tar.TypeReg || !layoutName.MatchString(name) {
 			continue
 		}
 		if err := writeFile(filepath.Join(dir, filepath.FromSlash(name)), r); err != nil {
-			return false, err
+			return err
 		}
 	}
 }

@@ -7,13 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 )
 
 // engineTimeout is how long a container engine may take to say that it is there.
@@ -286,36 +282,4 @@ func (e *Engine) saveTo(ctx context.Context, id, file string) error {
 	}
 	err = tool{env: os.Environ(), show: e.Name + " save"}.run(ctx, nil, f, nil, e.kind.save(e, id)...)
 	return errors.Join(err, f.Close())
-}
-
-// fromLayout is the image for a platform in an OCI layout.
-func fromLayout(dir string, want v1.Platform) (v1.Image, error) {
-	index, err := layout.ImageIndexFromPath(dir)
-	if err != nil {
-		return nil, err
-	}
-	return pick(index, want)
-}
-
-// pick is the image for a platform in an index, which may hold further ones, and attestations for no platform.
-func pick(index v1.ImageIndex, want v1.Platform) (v1.Image, error) {
-	m, err := index.IndexManifest()
-	if err != nil {
-		return nil, err
-	}
-	i := slices.IndexFunc(m.Manifests, func(d v1.Descriptor) bool { return d.Platform != nil && d.Platform.Satisfies(want) })
-	if i < 0 && len(m.Manifests) == 1 { // one image is what it is; whether it is the right one is looked at later
-		i = 0
-	}
-	if i < 0 {
-		return nil, fmt.Errorf("there is no image for %s", want)
-	}
-	if d := m.Manifests[i]; d.MediaType.IsIndex() {
-		inner, err := index.ImageIndex(d.Digest)
-		if err != nil {
-			return nil, err
-		}
-		return pick(inner, want)
-	}
-	return index.Image(m.Manifests[i].Digest)
 }

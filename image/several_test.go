@@ -83,7 +83,11 @@ func TestSeveralPlatforms(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
-		img, err := pick(index, v1.Platform{OS: "linux", Architecture: arch})
+		d, err := choose(index, v1.Platform{OS: "linux", Architecture: arch})
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err := index.Image(d.Digest)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -135,7 +135,7 @@ func (t *tree) put(p string, n *node) error {
 	if strings.HasPrefix(name, ".wh.") {
 		return fmt.Errorf("%s: a name that begins with .wh. deletes files in a layer, and can't be in one", p)
 	}
-	if err := short(p); err != nil {
+	if err := checkPath(p); err != nil {
 		return err
 	}
 	if err := t.hold(len(p) + len(n.link)); err != nil {
@@ -159,8 +159,8 @@ func (t *tree) hold(n int) error {
 	return nil
 }
 
-// short refuses a path that is longer than Linux takes it.
-func short(p string) error {
+// checkPath refuses a path that is longer than Linux takes it.
+func checkPath(p string) error {
 	if len(p) > maxPath {
 		return fmt.Errorf("a path of %d bytes, and Linux takes %d", len(p), maxPath)
 	}

@@ -174,7 +174,7 @@ func (u *unpacker) all(plain io.Reader) error {
 
 // weigh refuses an entry that no Linux could unpack, and counts what is kept of its attributes.
 func (t *tree) weigh(h *tar.Header) error {
-	if err := short(h.Name); err != nil {
+	if err := checkPath(h.Name); err != nil {
 		return err
 	}
 	if len(h.Linkname) > maxPath {
