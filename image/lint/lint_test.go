@@ -57,7 +57,7 @@ var cases = []struct {
 	{"secret-in-env", "FROM a:1\nENV A=b \\\n  DB_PASSWORD=hunter2\nENV API_KEY \"k1\"\n", Options{}, []string{"2 error", "4 error"}},
 	{"secret-in-env", "FROM a:1\nARG NPM_TOKEN\nENV NPM_TOKEN=$NPM_TOKEN\n", Options{}, []string{"3 error"}},
 	{"secret-in-env", "FROM a:1 AS b\nENV TOKEN=t0\nFROM a:1\nCOPY --from=b x y\nENV SECRET_KEY_BASE=dummy\n", Options{}, []string{"2 note", "5 note"}},
-	{"secret-in-env", "FROM a:1\nENV DB_PASSWORD_FILE=/run/x TOKEN_TTL=5m MAX_TOKEN=4096 USE_TOKEN=true NEXT_PUBLIC_API_KEY=k KEYBOARD=de PASSWORD= CA_SECRET=/run/s PWD=/x MONKEY=b\n", Options{}, nil},
+	{"secret-in-env", "FROM a:1\nENV DB_PASSWORD_FILE=/run/x TOKEN_TTL=5m MAX_TOKEN=4096 USE_TOKEN=true NEXT_PUBLIC_API_KEY=k KEYBOARD=de PASSWORD= CA_SECRET=/run/s PWD=/x MONKEY=b GOOGLE_APPLICATION_CREDENTIALS=key.json\n", Options{}, nil},
 
 	{"stop-signal", "FROM a:1\nSTOPSIGNAL SIGTERM\nSTOPSIGNAL SIGKILL\n", Options{}, []string{"3 error"}},
 	{"stop-signal", "FROM a:1\nENV S=9\nSTOPSIGNAL $S\n", Options{}, []string{"3 error"}},
@@ -76,7 +76,7 @@ var cases = []struct {
 	{"secret-in-arg", "ARG NPM_TOKEN\nARG API_KEY=k0\nFROM a:1 AS b\nARG NPM_TOKEN\nFROM a:1\nCOPY --from=b x y\nARG SECRET_KEY_BASE=dummy\n", Options{}, []string{"2 warning", "4 note", "7 note"}},
 	{"secret-in-arg", "FROM a:1\nARG TOKEN_URL\nARG TOKEN=/run/secrets/token\nARG PUBLIC_KEY\nRUN --mount=type=secret,id=npm x\n", Options{}, nil},
 
-	{"secret-in-copy", "FROM a:1\nCOPY a .env /app/\nADD conf/id_rsa /keys/\nCOPY x/.aws/credentials /y\nCOPY .npmrc tls/server.key ./\n", Options{}, []string{"2 warning", "3 warning", "4 warning", "5 note"}},
+	{"secret-in-copy", "FROM a:1\nCOPY a .env /app/\nADD conf/id_rsa /keys/\nCOPY x/.aws/credentials /y\nCOPY .npmrc tls/server.key ./\nCOPY .env.production .\n", Options{}, []string{"2 warning", "3 warning", "4 warning", "5 note", "6 note"}},
 	{"secret-in-copy", "FROM a:1\nWORKDIR /a\nCOPY . .\nCOPY api ./\n", Options{Context: has(".env", "api/.netrc")}, []string{"3 warning", "4 warning"}},
 	{"secret-in-copy", "FROM a:1 AS b\nCOPY .env .\nFROM a:1\nCOPY . .\nCOPY .env.example ca.pem id_rsa.pub server-pub.key src/credentials.go /x/\nCOPY --from=b /x/.env /y\n", Options{Context: has("main.go")}, nil},
 
@@ -96,6 +96,8 @@ var cases = []struct {
 	{"exec-form", "FROM a:1\nENTRYPOINT /run.sh\nCMD x\n", Options{Command: true}, []string{"2 warning"}},
 	{"exec-form", "FROM a:1\nCMD npm start\n", Options{Command: true}, nil},
 	{"exec-form", "FROM a:1\nCMD old\nCMD exec java $OPTS -jar x\n", Options{}, nil},
+	{"exec-form", "FROM a:1\nCMD cd /srv && exec gunicorn -b :$PORT\n", Options{}, nil},
+	{"exec-form", "FROM a:1\nCMD gunicorn -b :$PORT --exec x\n", Options{}, []string{"2 warning"}},
 	{"exec-form", "FROM a:1 AS b\nCMD old\nFROM b\nENTRYPOINT [\"x\"]\n", Options{}, nil},
 	{"exec-form", "FROM a:1 AS b\nCMD of another stage\nFROM a:1\nCMD [\"x\"]\nRUN a shell\n", Options{}, nil},
 

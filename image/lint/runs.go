@@ -101,9 +101,12 @@ func (l *linter) signals() {
 	}
 }
 
+// leaves finds a shell that makes room for the program.
+var leaves = regexp.MustCompile(`(^|&&|;)\s*exec\s`)
+
 // inShell says whether a command is run by a shell that stays.
 func inShell(i *dockerfile.Instruction) bool {
-	return i != nil && !i.List && len(i.Args) > 0 && !strings.HasPrefix(strings.TrimSpace(i.Args[0]), "exec ")
+	return i != nil && !i.List && len(i.Args) > 0 && !leaves.MatchString(i.Args[0])
 }
 
 // ports compares EXPOSE with the service's port. Without any, all is well: on Fargate it opens nothing.

@@ -52,9 +52,9 @@ func placeholder(value string) bool {
 	return stands.MatchString(value) || slices.Contains(standsOnly, value)
 }
 
-var plain = regexp.MustCompile(`^(true|false|yes|no|on|off|[0-9]{0,6}|(\.|file:|https?:/)?/.*)$`)
+var plain = regexp.MustCompile(`^(true|false|yes|no|on|off|[0-9]{0,6}|(\.|file:|https?:/)?/.*|[\w./-]+\.(json|pem|key|crt|txt|jks|p12|ya?ml))$`)
 
-// harmless are switches, numbers, paths and addresses: they say where a secret is, or how it is dealt with.
+// harmless are switches, numbers, files and addresses: they say where a secret is, or how it is dealt with.
 func harmless(value string) bool { return plain.MatchString(strings.ToLower(value)) }
 
 var (
@@ -125,14 +125,14 @@ func (l *linter) names(s *stage, i *dockerfile.Instruction) {
 
 func unquoted(value string) string { return strings.Trim(strings.TrimSpace(value), `"'`) }
 
-// open are files with secrets; perhaps are those that may have none.
+// open are files with secrets; perhaps are those that may have none: what a bundler reads is public in the end.
 var (
-	open    = regexp.MustCompile(`^(\.env(\.(local|prod|production|staging|development))?|id_(rsa|dsa|ecdsa|ed25519)|\.netrc|\.pgpass|\.git-credentials)$`)
-	perhaps = regexp.MustCompile(`^(\.npmrc|\.pypirc|.*\.(key|p12|pfx))$`)
+	open    = regexp.MustCompile(`^(\.env(\.local)?|id_(rsa|dsa|ecdsa|ed25519)|\.netrc|\.pgpass|\.git-credentials)$`)
+	perhaps = regexp.MustCompile(`^(\.env\.(prod|production|staging|development)|\.npmrc|\.pypirc|.*\.(key|p12|pfx))$`)
 	stored  = regexp.MustCompile(`(^|/)\.(aws/credentials|docker/config\.json|kube/config)$`)
 
 	// lookedFor are those that a folder is asked for.
-	lookedFor = strings.Fields(".env .env.local .env.production id_rsa id_ed25519 .netrc .git-credentials .aws/credentials")
+	lookedFor = strings.Fields(".env .env.local id_rsa id_ed25519 .netrc .git-credentials .aws/credentials")
 )
 
 // private is for a source of COPY: a file by its name, a folder by what lies in it.
