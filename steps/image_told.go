@@ -70,16 +70,21 @@ func (s *Image) hear(ctx context.Context) {
 			s.exposed = keep
 		}
 	default:
-		foretold, sure := s.spec.Foretell(ctx)
-		if h := image.HealthCheck(foretold); check && h != nil {
-			s.check = ecsCheck(h) // its program is looked for when it is built
-		}
-		if port {
-			s.listen(foretold, c)
-		}
-		if port && !sure && len(image.Ports(foretold)) == 0 {
-			s.exposed = keep
-		}
+		s.foretell(ctx, check, port, keep, c)
+	}
+}
+
+// foretell takes what is known of an image before it is built.
+func (s *Image) foretell(ctx context.Context, check, port bool, keep int32, runs *types.ContainerDefinition) {
+	told, sure := s.spec.Foretell(ctx)
+	if h := image.HealthCheck(told); check && h != nil {
+		s.check = ecsCheck(h) // its program is looked for when it is built
+	}
+	if port {
+		s.listen(told, runs)
+	}
+	if port && !sure && len(image.Ports(told)) == 0 {
+		s.exposed = keep
 	}
 }
 
