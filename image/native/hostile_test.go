@@ -329,15 +329,15 @@ func TestTreeIsBounded(t *testing.T) {
 		"paths": {func(t *tree) error {
 			t.text = maxText - 3
 			return errors.Join(t.put("/a", file()), t.put("/b", file()))
-		}, "more than 512 MB"},
+		}, "more than 256 MB"},
 		"links": {func(t *tree) error {
 			t.text = maxText - 100
 			return t.put("/a", &node{kind: kindLink, link: strings.Repeat("x", 100)})
-		}, "more than 512 MB"},
+		}, "more than 256 MB"},
 		"attributes": {func(t *tree) error {
 			t.text = maxText - 100
 			return t.weigh(&tar.Header{Name: "a", PAXRecords: map[string]string{xattrPrefix + "user.x": strings.Repeat("x", 100)}})
-		}, "more than 512 MB"},
+		}, "more than 256 MB"},
 		"a name": {func(t *tree) error { return t.put("/"+strings.Repeat("x", 256), file()) }, "a name of 256 bytes"},
 		"a path": {func(t *tree) error { return t.mkdirAll(strings.Repeat("/abcdefg", 600), 0o755, nil) }, "a path of 4096 bytes"},
 	} {
@@ -348,5 +348,42 @@ func TestTreeIsBounded(t *testing.T) {
 	tr := newTree()
 	if err := errors.Join(tr.put("/"+strings.Repeat("x", 255), file()), tr.put("/ä", file())); err != nil {
 		t.Error(err)
+	}
+}
+
+// A layer of a base image stays in its tree, too, whatever it names, and is bounded.
+func TestHostileLayers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		layer []byte
+		paths string // what there is
+		want  string // error
+	}{
+		"outside":              {items(t, "f 644 0:0 ../../etc/passwd x\nf 644 0:0 /abs/a x\nl 777 0:0 up ../../..\nf 644 0:0 up/caught x\nh 644 0:0 hard ../../../caught"), "/abs /abs/a /caught /etc /etc/passwd /hard /up", ""},
+		"whiteouts outside":    {items(t, "f 644 0:0 a x\nd 755 0:0 d\nf 644 0:0 ../../.wh.a\nl 777 0:0 out ../../..\nf 644 0:0 out/.wh.d"), "/out", ""},
+		"whiteout of all":      {items(t, "f 644 0:0 ../.wh..wh..opq\nf 644 0:0 .wh..wh..opq"), "", ""},
+		"whiteout of nothing":  {items(t, "f 644 0:0 .wh.none\nf 644 0:0 .wh."), "", ""},
+		"a hard link to none":  {items(t, "h 644 0:0 a ../../../etc/shadow"), "", "a: a hard link to ../../../etc/shadow, which is no file"},
+		"in a file":            {items(t, "f 644 0:0 a x\nf 644 0:0 a/b x"), "", "a/b: /a: not a directory"},
+		"links in a circle":    {items(t, "l 777 0:0 a b\nl 777 0:0 b a\nf 644 0:0 a/x y"), "", "too many symbolic links"},
+		"a path without end":   {append(pax("path", strings.Repeat("d/", 400_000)), block("x", tar.TypeReg, 0, nil)...), "", "a path of 800000 bytes, and Linux takes 4095"},
+		"more than any disk":   {sparsePAX("hole", 201<<30), "", "unpacks to more than 200 GiB"},
+		"a sparse file of GNU": {append(sparseOld("s", 1000), end...), "/s", ""},
+	} {
+		file := filepath.Join(t.TempDir(), "layer")
+		if err := os.WriteFile(file, gzipped(t, c.layer), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		tr := newTree()
+		err := tr.apply(&blob{file: file}, 1)
+		if c.want != "" {
+			if err == nil || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 400 {
+				t.Errorf("%s: error %.300v, want %s", name, err, c.want)
+			}
+			continue
+		}
+		if got := strings.Join(tr.paths(), " "); err != nil || got != c.paths {
+			t.Errorf("%s: %q, %v\nwant %q", name, got, err, c.paths)
+		}
 	}
 }

@@ -23,7 +23,7 @@ const (
 // of extended attributes. The largest folders of dependencies have some 100,000 files, with 100 bytes each.
 const (
 	maxNodes = 2_000_000
-	maxText  = 512 << 20
+	maxText  = 256 << 20
 )
 
 // Linux makes no file with a longer name (limits.h: NAME_MAX, and PATH_MAX less the zero byte), so that neither BuildKit nor

@@ -102,12 +102,16 @@ func builtAs(tag string, b *image.Built) (buildResult, error) {
 
 func (r buildResult) facts() []ui.Fact {
 	built := r.Engine + " in " + ui.Took(time.Duration(r.Seconds*float64(time.Second)))
+	layers := "layers"
+	if r.Layers == 1 {
+		layers = "layer"
+	}
 	facts := []ui.Fact{{Name: "digest", Value: r.Digest}, {Name: "tag", Value: r.Tag}, {Name: "platform", Value: r.Platform}}
 	if r.Index != "" {
 		facts = append(facts, ui.Fact{Name: "index", Value: r.Index})
 	}
 	return append(facts, []ui.Fact{
-		{Name: "size", Value: fmt.Sprintf("%.1f MB in %d layers", float64(r.Size)/1e6, r.Layers)},
+		{Name: "size", Value: fmt.Sprintf("%.1f MB in %d %s", float64(r.Size)/1e6, r.Layers, layers)},
 		{Name: "built", Value: strings.TrimPrefix(built, " in ")},
 	}...)
 }
