@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +28,7 @@ func TestBenchImage(t *testing.T) {
 	}
 	const runs = 5
 	b.base()
-	b.ours("warm-up", b.changed())
+	b.ours("ours", b.changed())
 	b.run("docker", "tag", b.changed(), b.to+"/theirs:warm")
 	b.run("docker", "push", "-q", b.to+"/theirs:warm")
 	var sent []int64
@@ -42,7 +43,7 @@ func TestBenchImage(t *testing.T) {
 	layout := b.layouts(runs)
 	skopeo := b.median(2, func(id string) {
 		b.run("docker", "tag", id, "bench:x")
-		b.run("skopeo", "copy", "-q", "--dest-tls-verify=false", "docker-daemon:bench:x", "docker://"+b.to+"/skopeo:x")
+		b.run("skopeo", "copy", "-q", "--src-daemon-host", os.Getenv("DOCKER_HOST"), "--dest-tls-verify=false", "docker-daemon:bench:x", "docker://"+b.to+"/skopeo:x")
 	})
 	daemon := b.median(2, func(id string) {
 		b.run("docker", "tag", id, "bench:x")
@@ -132,7 +133,8 @@ func (b *bench) changed() string {
 	last := noise(1_000_000)
 	copy(last, fmt.Sprint(b.n, time.Now()))
 	write(b.t, dir, map[string]string{"last": string(last), "Dockerfile": "FROM bench:base\nCOPY last /last\n"})
-	return b.run("docker", "build", "-q", "--network", "host", dir)
+	// The name keeps it, as Spec.Build's does: an image goes with its last name.
+	return b.run("docker", "build", "-q", "--network", "host", "-t", fmt.Sprint("bench:changed", b.n), dir)
 }
 
 // ours pushes by our bridge.
@@ -183,7 +185,7 @@ func (b *bench) layouts(runs int) time.Duration {
 	for range runs + 1 {
 		dir := filepath.Join(b.t.TempDir(), "layout")
 		b.run("docker", "tag", b.changed(), "bench:x")
-		b.run("skopeo", "copy", "-q", "docker-daemon:bench:x", "oci:"+dir)
+		b.run("skopeo", "copy", "-q", "--src-daemon-host", os.Getenv("DOCKER_HOST"), "docker-daemon:bench:x", "oci:"+dir)
 		dirs = append(dirs, dir)
 	}
 	push := func() {
@@ -231,7 +233,8 @@ func (b *bench) peak() int64 {
 	}
 	chunk = nil
 	write(b.t, dir, map[string]string{"Dockerfile": dockerfile})
-	id := b.run("docker", "build", "-q", dir)
+	id := b.run("docker", "build", "-q", "-t", "bench:large", dir)
+	debug.FreeOSMemory() // what the bench itself has used is not the push's
 	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
 		b.t.Fatal(err)
 	}
