@@ -253,13 +253,13 @@ func TestPackedBombs(t *testing.T) {
 	t.Parallel()
 	var member bytes.Buffer // a gzip stream has as many members as one likes
 	z := gzip.NewWriter(&member)
-	if _, err := z.Write(make([]byte, 64<<20)); err != nil {
+	if _, err := z.Write(make([]byte, 8<<20)); err != nil {
 		t.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	zeros := bytes.Repeat(member.Bytes(), 10<<30/(64<<20))
+	zeros := bytes.Repeat(member.Bytes(), 10<<30/(8<<20))
 	dir := t.TempDir()
 	m := layoutMade()
 	m.file(t, filepath.Join(dir, "plain.tar"), nil, nil)

@@ -190,12 +190,12 @@ func entriesOf(t *testing.T, r io.Reader) (headers map[string]*tar.Header, conte
 }
 
 // bomb is an archive of a few megabytes with a file of ten gigabytes of zeros: a gzip stream may have several members, and
-// all but the first are the same 64 MB.
+// all but the first are the same 8 MB.
 func bomb(t *testing.T) []byte {
 	t.Helper()
 	const size = 10 << 30
-	zeros := gzipped(t, make([]byte, 64<<20))
-	return append(gzipped(t, block("zeros", tar.TypeReg, size, nil)), bytes.Repeat(zeros, size/(64<<20))...)
+	zeros := gzipped(t, make([]byte, 8<<20))
+	return append(gzipped(t, block("zeros", tar.TypeReg, size, nil)), bytes.Repeat(zeros, size/(8<<20))...)
 }
 
 // What an archive says is refused before it has cost anything: no disk, and, as the bomb's gigabytes show, no time.
