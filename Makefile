@@ -35,7 +35,7 @@ fmt-check: tools ## gofumpt, without changing anything
 
 vet: ## go vet, with the files behind build tags
 	go vet ./...
-	go vet -tags boto,engine,bench ./image ./internal/sandbox/wire ./e2e
+	go vet -tags boto,engine,bench ./image/... ./internal/sandbox/wire ./e2e
 
 tools: ## the linter and the formatter, in their pinned versions
 	@$(GOTOOLS)/golangci-lint version 2>/dev/null | grep -q '$(GOLANGCI_LINT:v%=%)' || go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)

@@ -26,6 +26,11 @@ func TestBenchImage(t *testing.T) {
 	if b.to == "" {
 		t.Fatal("run e2e/bench-image")
 	}
+	found, missing := DetectEngines(t.Context(), "docker") // before a build, not after it
+	if len(found) == 0 || !found[0].here {
+		t.Fatal(missing)
+	}
+	b.engine = found[0]
 	const runs = 5
 	b.base()
 	b.ours("ours", b.changed())
@@ -84,9 +89,10 @@ func TestBenchImage(t *testing.T) {
 }
 
 type bench struct {
-	t  *testing.T
-	to string
-	n  int
+	t      *testing.T
+	to     string
+	n      int
+	engine *Engine
 }
 
 func (b *bench) run(argv ...string) string {
@@ -140,13 +146,9 @@ func (b *bench) changed() string {
 // ours pushes by our bridge.
 func (b *bench) ours(repo, id string) (*Pushed, *Built) {
 	b.t.Helper()
-	found, missing := DetectEngines(b.t.Context(), "docker")
-	if len(found) == 0 || !found[0].here {
-		b.t.Fatal(missing)
-	}
 	built := &Built{dir: b.t.TempDir()}
 	built.kept = &kept{id: id, platform: v1.Platform{OS: "linux", Architecture: "amd64"}, push: func(ctx context.Context, ref string) error {
-		return found[0].pushTo(ctx, id, ref, func(string) {})
+		return b.engine.pushTo(ctx, id, ref, func(string) {})
 	}}
 	return b.push(repo, built), built
 }
