@@ -51,7 +51,7 @@ func (c *ECS) missing(ctx context.Context, f *Follow) string {
 	d := f.Last
 	if d.Failed != f.failed {
 		f.failed = d.Failed
-		if why, err := c.WhyStopped(ctx, f.Cluster, f.Service, d.TaskDefinition); err == nil {
+		if why, err := c.WhyStopped(ctx, f.Cluster, f.Service, d.TaskDefinition, d.Created); err == nil {
 			f.why = why
 		}
 	}
@@ -63,7 +63,7 @@ func (c *ECS) missing(ctx context.Context, f *Follow) string {
 
 // explained is how a deployment failed, with what its tasks said when they stopped: AWS itself only says that they did.
 func (c *ECS) explained(ctx context.Context, f *Follow) error {
-	why, err := c.WhyStopped(ctx, f.Cluster, f.Service, f.Last.TaskDefinition)
+	why, err := c.WhyStopped(ctx, f.Cluster, f.Service, f.Last.TaskDefinition, f.Last.Created)
 	if err == nil && why != "" {
 		f.Last.Tasks = why
 	}

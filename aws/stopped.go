@@ -11,8 +11,9 @@ import (
 )
 
 // WhyStopped is what the newest stopped task of a task definition said when it stopped, with its containers' exit codes:
-// "Essential container in task exited (api: exit code 1)". "" when there is none: ECS forgets stopped tasks in an hour.
-func (c *ECS) WhyStopped(ctx context.Context, cluster, service, definition string) (string, error) {
+// "Essential container in task exited (api: exit code 1)". "" when there is none since that time: ECS forgets stopped
+// tasks in an hour, and a restart has the task definition of the deployment before it.
+func (c *ECS) WhyStopped(ctx context.Context, cluster, service, definition string, since time.Time) (string, error) {
 	list, err := c.ListTasks(ctx, &ecs.ListTasksInput{Cluster: &cluster, ServiceName: &service, DesiredStatus: types.DesiredStatusStopped})
 	if err != nil || len(list.TaskArns) == 0 {
 		return "", err
@@ -24,7 +25,8 @@ func (c *ECS) WhyStopped(ctx context.Context, cluster, service, definition strin
 	why, newest := "", time.Time{}
 	for _, t := range out.Tasks {
 		// A task that the scheduler stops for lack of need says nothing about the release.
-		if deref(t.TaskDefinitionArn) != definition || strings.HasPrefix(deref(t.StoppedReason), "Scaling activity") || when(t.StoppingAt).Before(newest) {
+		if deref(t.TaskDefinitionArn) != definition || when(t.CreatedAt).Before(since) ||
+			strings.HasPrefix(deref(t.StoppedReason), "Scaling activity") || when(t.StoppingAt).Before(newest) {
 			continue
 		}
 		why, newest = stoppedText(t), when(t.StoppingAt)

@@ -155,7 +155,7 @@ func (w *Watch) checks(ctx context.Context, c *aws.Calls) error {
 	if err != nil {
 		return err
 	}
-	w.evidence.Checks = nil
+	w.evidence.Checks = []CheckSeen{}
 	for _, g := range out.TargetGroups {
 		w.evidence.Checks = append(w.evidence.Checks, w.check(g))
 	}
@@ -227,7 +227,7 @@ func admits(p ec2types.IpPermission, port int32, balancer []string) bool {
 // kinds at most. A container that never started has no stream.
 func (w *Watch) logs(ctx context.Context, c *aws.Calls) error {
 	e := &w.evidence
-	e.Logs = nil
+	e.Logs = []LogSeen{}
 	slices.SortStableFunc(e.Tasks, func(a, b TaskSeen) int { return val(b.CreatedAt).Compare(val(a.CreatedAt)) })
 	tasks := e.groups()
 	if len(e.failed()) == 0 && len(e.Tasks) > 0 {

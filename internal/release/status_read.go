@@ -23,7 +23,7 @@ func (s *Service) deployment(ctx context.Context) (*DeploymentStatus, error) {
 		DesiredCount: d.Desired, RunningCount: d.Running, PendingCount: d.Pending, FailedTasks: d.Failed, CreatedAt: moment(d.Created), FinishedAt: moment(d.Finished),
 	}
 	if d.Failed > 0 || d.Err() != nil {
-		st.LastFailure, err = s.Calls.ECS.WhyStopped(ctx, s.Cluster, s.Name, d.TaskDefinition)
+		st.LastFailure, err = s.Calls.ECS.WhyStopped(ctx, s.Cluster, s.Name, d.TaskDefinition, d.Created)
 	}
 	return st, err
 }

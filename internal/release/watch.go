@@ -18,7 +18,9 @@ type Watch struct {
 	Foreign bool // somebody else's service
 
 	evidence Evidence
-	of       string // ARN or moment of the deployment that the evidence is of
+	of       string        // ARN or moment of the deployment that the evidence is of
+	starter  string        // its id as its tasks' startedBy has it, ecs-svc/…; "" until the service is seen to have it
+	off      time.Duration // by how much starter began at another time
 	defined  *types.TaskDefinition
 	groups   []types.LoadBalancer
 	network  *types.AwsVpcConfiguration
@@ -162,13 +164,18 @@ func (w *Watch) place(groups []types.LoadBalancer, network *types.NetworkConfigu
 	e.Image = e.definition(e.Container).Image
 }
 
-// live keeps what the service tells: its events since the deployment began.
+// live keeps what the service tells: its events since the deployment began, and which of its deployments this one is.
 func (w *Watch) live(sv *types.Service) {
 	e := &w.evidence
 	e.Grace = val(sv.HealthCheckGracePeriodSeconds)
+	began := val(e.Deployment.CreatedAt)
+	for _, d := range sv.Deployments {
+		if off := val(d.CreatedAt).Sub(began).Abs(); short(val(d.TaskDefinition)) == e.TaskDefinition && off < slack && (w.starter == "" || off < w.off) {
+			w.starter, w.off = val(d.Id), off
+		}
+	}
 	for _, ev := range sv.Events {
 		seen := EventStatus{val(ev.CreatedAt), e.words.text(val(ev.Message))}
-		began := val(e.Deployment.CreatedAt).Add(-time.Second)
 		if !seen.CreatedAt.Before(began) && !slices.Contains(e.Events, seen) {
 			e.Events = append(e.Events, seen)
 		}
@@ -176,10 +183,24 @@ func (w *Watch) live(sv *types.Service) {
 	slices.SortStableFunc(e.Events, func(a, b EventStatus) int { return b.CreatedAt.Compare(a.CreatedAt) })
 }
 
-// task keeps a task as it is now, if it is one of the deployment's: of its task definition, and made since it began.
+// slack is by how much the clocks of ECS's parts may differ.
+const slack = 2 * time.Second
+
+// mine says whether a task is one of the deployment's: started by it, where that is known. A restart, and what is gone
+// back to for it, has the task definition of the deployment before: then what else there is to tell is the time.
+func (w *Watch) mine(t types.Task) bool {
+	e := &w.evidence
+	if short(val(t.TaskDefinitionArn)) != e.TaskDefinition || val(t.CreatedAt).Before(val(e.Deployment.CreatedAt).Add(-slack)) {
+		return false
+	}
+	by := val(t.StartedBy)
+	return w.starter == "" || by == w.starter || !strings.HasPrefix(by, "ecs-svc/")
+}
+
+// task keeps a task as it is now, if it is one of the deployment's.
 func (w *Watch) task(t types.Task) {
 	e := &w.evidence
-	others := short(val(t.TaskDefinitionArn)) != e.TaskDefinition || val(t.CreatedAt).Before(val(e.Deployment.CreatedAt).Add(-2*time.Second))
+	others := !w.mine(t)
 	if w.known[short(val(t.TaskArn))] = others || val(t.LastStatus) == "STOPPED"; others {
 		return
 	}

@@ -31,7 +31,7 @@ var unhealthy = []Cause{
 	}},
 	{Code: "SlowStart", Description: "The program takes longer to start than the service's grace period.", balanced: true, fail: func(s *scene) Failure {
 		f := s.failsTarget(elbtypes.TargetHealthReasonEnumFailedHealthChecks, "Health checks failed", s.starting(), "warming up: 1 of 20")
-		f.PassesAfter = time.Duration(val(s.sv.HealthCheckGracePeriodSeconds))*time.Second + time.Minute
+		f.PassesAfter = max(time.Duration(val(s.sv.HealthCheckGracePeriodSeconds))*time.Second, s.patience()) + time.Minute
 		return f
 	}},
 	{Code: "ContainerHealthCheck", Description: "The container's own health check fails.", fail: func(s *scene) Failure {
@@ -53,6 +53,16 @@ func (s *scene) failsTarget(reason elbtypes.TargetHealthReasonEnum, description 
 }
 
 func (s *scene) listening() string { return "listening on :" + firstPort(s.d) }
+
+// patience is how long the balancer lets a new target fail: as many checks as make it unhealthy.
+func (s *scene) patience() (d time.Duration) {
+	for _, lb := range s.sv.LoadBalancers {
+		if g := s.r.ELB.Groups[val(lb.TargetGroupArn)]; g != nil {
+			d = max(d, time.Duration(val(g.HealthCheckIntervalSeconds)*val(g.UnhealthyThresholdCount))*time.Second)
+		}
+	}
+	return d
+}
 
 // path is what the balancer asks for.
 func (s *scene) path() string {
