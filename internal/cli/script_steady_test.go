@@ -20,6 +20,9 @@ var volatile = []struct {
 	{regexp.MustCompile(`(service-(?:deployment|revision)/[\w-]+/[\w-]+/)\w+`), "${1}ID"},
 	{regexp.MustCompile(`"git": "[0-9a-f]{12}(-dirty)?"`), `"git": ""`},
 	{regexp.MustCompile(`"image_tag": "src-[0-9a-f]+"`), `"image_tag": "TAG"`},
+	{regexp.MustCompile(`"src-[0-9a-f]{20}"`), `"src-TAG"`},
+	{regexp.MustCompile(`"engine": "go1[^"]*"`), `"engine": "go1"`},
+	{regexp.MustCompile(`"(size|bytes_uploaded)": [1-9]\d*`), `"$1": 1`},
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), "UUID"},
 	{regexp.MustCompile(`"state": "(OK|ALARM|INSUFFICIENT_DATA)"`), `"state": "STATE"`}, // of an alarm, and why
 	{regexp.MustCompile(`"(Threshold Crossed|Insufficient Data|Unchecked): [^"]*"`), `"REASON"`},

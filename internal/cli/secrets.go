@@ -107,7 +107,7 @@ func (p *process) doSecretsSet(c *cli.Context) error {
 func (s *session) deploySecrets(done string, names ...string) error {
 	s.tell(done)
 	later := func(text string) error {
-		return s.result(map[string]any{"status": "NO_CHANGE"}, func() { _, _ = fmt.Fprintln(s.terminal.Out, text) })
+		return s.result(map[string]any{"status": "NO_CHANGE", "why": text}, func() { _, _ = fmt.Fprintln(s.terminal.Out, text) })
 	}
 	svc, missing := s.service(), (*release.MissingError)(nil)
 	if err := svc.Read(s.c.Context); errors.As(err, &missing) {
