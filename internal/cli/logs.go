@@ -44,7 +44,7 @@ func (p *process) logs() *cli.Command {
 		&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on with what comes, until Ctrl-C, which is exit code 0 (the manifest is --file here)"},
 		&cli.StringFlag{Name: "since", Value: "10m", Usage: "from how long ago, or from a `TIME`: 30s, 10m, 2h, 1d, 1w, 2026-11-23T17:00:00Z; with -n or --previous, from the beginning"},
 		&cli.StringFlag{Name: "until", Usage: "up to how long ago, or up to a `TIME`"},
-		&cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Usage: "only the last `N` lines of what is there"},
+		&cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Usage: "only the last `N` lines of what is there; 0 is none, with --follow"},
 		&cli.StringFlag{Name: "filter", Usage: "only lines that match `PATTERN`, in CloudWatch's filter syntax; AWS looks for them"},
 		&cli.StringFlag{Name: "grep", Usage: "only lines that match the regular expression `RE`"},
 		&cli.StringFlag{Name: "exclude", Usage: "no lines that match the regular expression `RE`"},
@@ -84,6 +84,9 @@ func (p *process) doLogs(c *cli.Context) error {
 	}
 	if q.Places = t.places; t.since != nil && !c.IsSet("since") {
 		q.Since = *t.since
+	}
+	if onlyNew(c) {
+		q.Since = time.Now()
 	}
 	if c.Bool("events") {
 		q.Beside = t.events
@@ -154,7 +157,7 @@ func (s *session) nothing(q logs.Query) error {
 // logsQuery is what the flags say of the lines.
 func logsQuery(c *cli.Context, now time.Time) (q logs.Query, err error) {
 	q.Filter, q.Lines = c.String("filter"), c.Int("lines")
-	if c.IsSet("lines") && q.Lines < 1 {
+	if c.IsSet("lines") && q.Lines < 1 && !onlyNew(c) {
 		return q, usageErrorf("--lines %d is less than one", q.Lines)
 	}
 	if c.IsSet("since") || !c.IsSet("lines") && !c.Bool("previous") {
@@ -172,6 +175,11 @@ func logsQuery(c *cli.Context, now time.Time) (q logs.Query, err error) {
 	}
 	q.Match, err = logsMatch(c)
 	return q, err
+}
+
+// onlyNew says whether a follow shows nothing of what is there when it begins: -n 0.
+func onlyNew(c *cli.Context) bool {
+	return c.IsSet("lines") && c.Int("lines") == 0 && (c.Bool("follow") || c.Bool("live"))
 }
 
 // logsMatch is what --grep and --exclude leave of the lines, nil for all. The service's own events are left.

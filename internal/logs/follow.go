@@ -37,6 +37,7 @@ type follow struct {
 	twins  *ledger   // of a live follow
 	from   time.Time // nothing before it is asked for
 	first  time.Time // nothing before it was wanted when the follow began
+	there  time.Time // nor of that moment what CloudWatch had by then: the last lines are some of it
 	looked time.Time // when the last look was, by CloudWatch's clock
 	deep   time.Time // when the last one was that went all the way back, by CloudWatch's clock
 	deepAt time.Time // and by ours
@@ -68,6 +69,7 @@ func (f *follow) begin(ctx context.Context) error {
 	}
 	for _, e := range tail {
 		f.known.knows(e)
+		f.there = latest(f.there, e.Ingested)
 	}
 	switch {
 	case len(tail) == f.q.Lines:
@@ -181,7 +183,7 @@ func (f *follow) settled(now time.Time) time.Time {
 // take holds the events that are new, and says whether there are any.
 func (f *follow) take(events []Event, now time.Time) bool {
 	return f.hold(slices.DeleteFunc(events, func(e Event) bool {
-		return f.known.knows(e) || e.Time.Before(f.first) || now.Sub(e.Ingested) < 2*twins && f.twins.seen(e, now)
+		return f.known.knows(e) || e.Time.Before(f.first) || e.Time.Equal(f.first) && !e.Ingested.After(f.there) || now.Sub(e.Ingested) < 2*twins && f.twins.seen(e, now)
 	}), now)
 }
 

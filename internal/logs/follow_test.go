@@ -127,6 +127,39 @@ func TestFollowUntilDone(t *testing.T) {
 	})
 }
 
+// A follow from the last line on shows no other of what was there, also of the same moment: a program begins with many
+// lines at once.
+func TestFollowLast(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(launched.AddDate(12, 0, 0)))
+		began := time.Now()
+		c := &cloud{page: 10}
+		for i := range 8 {
+			at := began.Add(-time.Minute)
+			if i > 5 {
+				at = began.Add(5 * time.Second)
+			}
+			c.events = append(c.events, delivery{types.FilteredLogEvent{
+				EventId: new(fmt.Sprint(i)), Message: new(fmt.Sprint(i)), LogStreamName: new("ecs/app/1"),
+				Timestamp: new(began.Add(-time.Minute).UnixMilli()), IngestionTime: new(at.UnixMilli()),
+			}, at})
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		got := ""
+		err := Follow(ctx, &aws.Logs{FilterLogEvents: c.filter}, Query{Places: []Place{{Group: "g"}}, Lines: 1}, func(events []Event) error {
+			for _, e := range events {
+				got += e.Message
+			}
+			return nil
+		})
+		if !errors.Is(err, context.DeadlineExceeded) || got != "567" { // the last two came late
+			t.Errorf("%v, lines %s", err, got)
+		}
+	})
+}
+
 func TestRead(t *testing.T) {
 	t.Parallel()
 	c := &cloud{page: 3}
