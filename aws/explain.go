@@ -199,6 +199,8 @@ func Brief(err error) string {
 	var core error
 	op, link := (*smithy.OperationError)(nil), (*url.Error)(nil)
 	switch {
+	case err == nil:
+		return ""
 	case errors.As(err, &op):
 		core = op
 	case errors.As(err, &link):

@@ -53,6 +53,18 @@ func (r *Region) internet(t *task) bool {
 	return false
 }
 
+// placed is where a task is run: without a security group it has its VPC's default one (documentation of
+// types.AwsVpcConfiguration).
+func (s *ecsService) placed(r *Region, v *types.AwsVpcConfiguration) *types.AwsVpcConfiguration {
+	n := r.EC2.Subnets[v.Subnets[0]]
+	if len(v.SecurityGroups) > 0 || n == nil {
+		return v
+	}
+	at := *v
+	at.SecurityGroups = []string{s.defaultGroup(r, *n.VpcId)}
+	return &at
+}
+
 // lets says whether a security group lets anything out.
 func (r *Region) lets(group string) bool {
 	for _, rule := range r.EC2.Rules {

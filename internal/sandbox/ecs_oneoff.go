@@ -64,7 +64,7 @@ func (s *ecsService) RunTask(ctx context.Context, in *ecs.RunTaskInput) (*ecs.Ru
 	}
 	out := &ecs.RunTaskOutput{}
 	for range count {
-		t := &task{Network: as.NetworkConfiguration.AwsvpcConfiguration, Token: val(in.ClientToken), Request: request}
+		t := &task{Network: s.placed(r, as.NetworkConfiguration.AwsvpcConfiguration), Token: val(in.ClientToken), Request: request}
 		t.Subnet, t.StartedBy = t.Network.Subnets[0], in.StartedBy
 		t.Group, t.LaunchType, t.EnableExecuteCommand = new(or(in.Group, "family:"+*d.Family)), types.LaunchTypeFargate, in.EnableExecuteCommand
 		if len(as.CapacityProviderStrategy) > 0 {

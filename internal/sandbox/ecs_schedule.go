@@ -145,7 +145,7 @@ func (s *ecsService) grow(r *Region, c *cluster, sv *service) {
 	}
 	var started []*task
 	for range n {
-		t := &task{Service: *sv.ServiceName, Deployment: *p.Id, Network: rev.NetworkConfiguration.AwsvpcConfiguration}
+		t := &task{Service: *sv.ServiceName, Deployment: *p.Id, Network: s.placed(r, rev.NetworkConfiguration.AwsvpcConfiguration)}
 		t.Subnet = c.emptiest(sv, t.Network.Subnets)
 		t.Group, t.StartedBy = new("service:"+*sv.ServiceName), p.Id
 		t.LaunchType, t.EnableExecuteCommand = rev.LaunchType, sv.EnableExecuteCommand

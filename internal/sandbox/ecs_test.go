@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -336,5 +337,24 @@ func TestKeptService(t *testing.T) {
 			t.Errorf("deployment is %s:\n%s", d.Status, f.events())
 		}
 		must(f.ecs.CreateService(t.Context(), in))(t) // known by its token
+	})
+}
+
+// TestDefaultGroup holds that tasks without a security group have that of their VPC, which lets them out.
+func TestDefaultGroup(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleet) {
+		place := f.service("").NetworkConfiguration
+		place.AwsvpcConfiguration.SecurityGroups = nil
+		run := must(f.ecs.RunTask(t.Context(), &ecs.RunTaskInput{Cluster: new("c"), TaskDefinition: new(f.register()), LaunchType: types.LaunchTypeFargate, NetworkConfiguration: place}))(t)
+		time.Sleep(2 * time.Minute)
+		tasks := must(f.ecs.DescribeTasks(t.Context(), &ecs.DescribeTasksInput{Cluster: new("c"), Tasks: []string{*run.Tasks[0].TaskArn}}))(t).Tasks
+		if *tasks[0].LastStatus != "RUNNING" {
+			t.Fatalf("%+v", tasks)
+		}
+		net := ec2.NewFromConfig(f.Config("eu-west-1"))
+		enis := must(net.DescribeNetworkInterfaces(t.Context(), &ec2.DescribeNetworkInterfacesInput{Filters: []ec2types.Filter{{Name: new("group-name"), Values: []string{"default"}}}}))(t).NetworkInterfaces
+		if len(enis) != 1 {
+			t.Errorf("%d interfaces in the default group", len(enis))
+		}
 	})
 }
