@@ -111,7 +111,7 @@ func (e *InProgressError) Error() string {
 
 // Hint says what to do meanwhile.
 func (e *InProgressError) Hint() string {
-	return "wait for its end (fargatectl status), and run the command again"
+	return "wait for its end (fargatectl status), and run the command again; fargatectl deploy --wait-for-turn waits by itself"
 }
 
 // because is why a deployment failed, behind a colon: what AWS says, and what its tasks said.

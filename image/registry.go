@@ -242,7 +242,7 @@ func explain(what string, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: %w", what, err)
 	case errors.As(err, &ue):
-		return &Error{What: what, Err: &answer{ErrUnreachable, err, ue.Err.Error()}, Ways: "check the network, the proxy and the registry's name"}
+		return &Error{What: what, Err: &answer{ErrUnreachable, err, ue.Err.Error()}, Ways: "check the network, the proxy and the registry's name; --registry-url names that of another endpoint"}
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

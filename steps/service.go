@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
@@ -38,6 +39,7 @@ type Service struct {
 	under    *aws.Deployment // that is under way; nil without one
 	release  *aws.Follow     // the deployment that Rollout follows; nil when nothing is being deployed
 	watch    release.Watch   // what was seen of it
+	halted   atomic.Bool     // this run has had it stopped
 	liveTags map[string]string
 
 	commanded bool // the release command has run

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -38,7 +39,8 @@ type process struct {
 	json bool // --output json
 
 	ended  func() error // why the command's context has ended: Ctrl-C, its timeout
-	causes bool         // a failure is a result of the command, too
+	causes bool         // a failure is a result of the command, too, also where it has another
+	lines  bool         // the result is a line for each thing, and a failure is none of them
 	saved  string       // the file with the evidence of a deployment that failed
 }
 
@@ -56,7 +58,7 @@ func Main(args []string) int {
 	defer stop()
 	p.interrupts = interrupts
 	app := p.app()
-	args, err := hoist(app, asked(args))
+	args, err := hoist(app, asked(app, args))
 	if err == nil {
 		err = p.run(ctx, app, args)
 	}
@@ -64,12 +66,15 @@ func Main(args []string) int {
 }
 
 // asked is the command that other ways to ask for it mean: help, help up, --version.
-func asked(args []string) []string {
+func asked(app *cli.App, args []string) []string {
 	if len(args) < 2 {
 		return args
 	}
 	switch args[1] {
 	case "help":
+		if len(args) > 2 && !isFlag(args[2]) && app.Command(args[2]) == nil {
+			return append(args[:1:1], args[2])
+		}
 		return append(append(args[:1:1], args[2:]...), "--help")
 	case "--version", "-v":
 		return append(args[:1:1], "version")
@@ -110,9 +115,11 @@ func (p *process) before(c *cli.Context) (err error) {
 type results struct {
 	to  io.Writer
 	err error
+	any bool // something was written
 }
 
 func (r *results) Write(b []byte) (int, error) {
+	r.any = true
 	n, err := r.to.Write(b)
 	r.err = cmp.Or(r.err, err)
 	return n, err
@@ -142,7 +149,25 @@ func (p *process) app() *cli.App {
 		},
 	}
 	setUsage(app.Commands)
+	app.CustomAppHelpTemplate = strings.Replace(cli.AppHelpTemplate, `{{template "visibleCommandCategoryTemplate" .}}`, listed(app.Commands), 1)
 	return app
+}
+
+// categories of commands, in the order in which somebody needs them. The library has them by the alphabet.
+var categories = []string{"start", "release", "observe", "operate", "leave", "tool"}
+
+// listed is the help's list of the commands.
+func listed(commands []*cli.Command) string {
+	var text strings.Builder
+	for _, category := range categories {
+		text.WriteString("\n   " + category + ":")
+		for _, c := range commands {
+			if c.Category == category {
+				text.WriteString("\n     " + c.Name + "\t" + c.Usage)
+			}
+		}
+	}
+	return text.String()
 }
 
 // setUsage makes every command answer a wrong flag alike.
@@ -159,10 +184,30 @@ func usage(c *cli.Context, err error, _ bool) error {
 	if strings.Contains(err.Error(), "-timeout") {
 		return &usageError{err, "a duration has a unit: 90s, 20m"}
 	}
+	flags, command := c.App.Flags, "fargatectl"
 	if c.Command != nil && c.Command.Name != "" && c.Command.Name != c.App.Name {
 		hint = "see " + c.Command.HelpName + " --help"
+		flags, command = slices.Concat(c.Command.Flags, flags), strings.TrimPrefix(c.Command.HelpName, "fargatectl ")
+	}
+	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
+		name = strings.TrimLeft(name, "-")
+		if near := suggestFlag(flags, name); near != "" {
+			hint = "did you mean --" + near + "?"
+		}
+		err = fmt.Errorf("%s has no flag --%s", command, name)
 	}
 	return &usageError{err, hint}
+}
+
+// suggestFlag is the flag whose name is one or two letters away, "" when there is none. Names of one letter are no guess.
+func suggestFlag(flags []cli.Flag, name string) string {
+	near, least := "", 3
+	for _, f := range flags {
+		if d := distance(f.Names()[0], name); d < least && len(name) > 2 {
+			near, least = f.Names()[0], d
+		}
+	}
+	return near
 }
 
 func unknownCommand(c *cli.Context, name string) error {
@@ -223,7 +268,7 @@ func (p *process) report(err error) int {
 		p.showCause(err)
 		ui.Error(p.terminal.Err, nil, hints(err)...)
 	}
-	if p.causes && p.json {
+	if p.json && (p.causes || !p.written.any && !p.lines && !errors.As(err, &quiet)) {
 		if bad := ui.JSON(p.terminal.Out, map[string]any{"cause": p.causeOf(err)}); bad != nil {
 			ui.Error(p.terminal.Err, bad)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/fargatectl/fargatectl/aws"
 	"github.com/fargatectl/fargatectl/deploy"
 	"github.com/fargatectl/fargatectl/internal/manifest"
+	"github.com/fargatectl/fargatectl/internal/release"
 	"github.com/fargatectl/fargatectl/steps"
 )
 
@@ -152,7 +153,12 @@ func briefly(err error) error {
 // A brief error is shown without the SDK's frame.
 type brief struct{ error }
 
-func (b brief) Error() string { return aws.Brief(b.error) }
+func (b brief) Error() string {
+	if f, ok := errors.AsType[*release.Failure](b.error); ok { // whichever step waited for the deployment
+		return f.Error()
+	}
+	return aws.Brief(b.error)
+}
 func (b brief) Unwrap() error { return b.error }
 
 // flatten lists the errors that were joined.

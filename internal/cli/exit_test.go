@@ -58,7 +58,7 @@ func TestReport(t *testing.T) {
 		"the gravest": {errors.Join(errors.New("x"), &aws.RolledBackError{Deployment: failed}, &aws.NotRestoredError{Deployment: failed}, denied("a:B")), 5, ""},
 		"interrupted": {errors.Join(errInterrupted, errors.New("x")), 130, ""},
 		"timed out":   {fmt.Errorf("%w after 20m0s", errTimeout), 6, "error: timed out after 20m0s\nhint: AWS may still finish; run the same command again to wait on, or see fargatectl status\n"},
-		"busy":        {&aws.InProgressError{Service: "app", TaskDefinition: "a/app:2"}, 8, "error: a deployment of app:2 to service app is in progress\nhint: wait for its end (fargatectl status), and run the command again\n"},
+		"busy":        {&aws.InProgressError{Service: "app", TaskDefinition: "a/app:2"}, 8, "error: a deployment of app:2 to service app is in progress\nhint: wait for its end (fargatectl status), and run the command again; fargatectl deploy --wait-for-turn waits by itself\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

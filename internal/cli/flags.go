@@ -16,8 +16,8 @@ func globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "endpoint-url", EnvVars: []string{"AWS_ENDPOINT_URL"}, Usage: "another AWS-compatible endpoint's `URL`"},
 		&cli.StringFlag{Name: "registry-url", EnvVars: []string{"FARGATECTL_REGISTRY_URL"}, Usage: "push images to the registry at `URL` instead of the repository's own host"},
 		&cli.BoolFlag{Name: "sandbox", EnvVars: []string{"FARGATECTL_SANDBOX"}, Usage: "run against a simulated AWS, kept in .fargatectl/sandbox beside the manifest; no credentials are read"},
-		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", EnvVars: []string{"FARGATECTL_OUTPUT"}, Usage: "the result on stdout: table or json"},
-		&cli.StringFlag{Name: "progress", Value: "auto", EnvVars: []string{"FARGATECTL_PROGRESS"}, Usage: "events on stderr: auto, tty, plain, json or quiet"},
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", EnvVars: []string{"FARGATECTL_OUTPUT"}, Usage: "the `FORMAT` of the result on stdout: table or json"},
+		&cli.StringFlag{Name: "progress", Value: "auto", EnvVars: []string{"FARGATECTL_PROGRESS"}, Usage: "`HOW` events are shown on stderr: auto, tty, plain, json or quiet"},
 		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, EnvVars: []string{"FARGATECTL_YES"}, Usage: "ask no questions"},
 	}
 }
@@ -47,7 +47,7 @@ func buildFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "builder", EnvVars: []string{"FARGATECTL_BUILDER"}, Usage: "who builds the Dockerfile: auto, native, docker, docker:`NAME` (a builder of buildx), podman, buildah, nerdctl or finch"},
 		&cli.StringFlag{Name: "platform", Usage: "build for `PLATFORMS`: linux/amd64, linux/arm64 or both with a comma between; the service's must be among them"},
-		&cli.StringFlag{Name: "compression", Usage: "compress layers with `gzip` or zstd"},
+		&cli.StringFlag{Name: "compression", Usage: "`WHAT` layers are compressed with: gzip or zstd"},
 		&cli.BoolFlag{Name: "no-cache", Usage: "have the builder run every step anew"},
 		&cli.StringSliceFlag{Name: "secret", Usage: "a `SECRET` for RUN --mount=type=secret: id=npm,env=NPM_TOKEN or id=npm,src=FILE; never the value itself"},
 		&cli.StringSliceFlag{Name: "ssh", Usage: "an `AGENT` for RUN --mount=type=ssh: default"},
@@ -57,5 +57,5 @@ func buildFlags() []cli.Flag {
 }
 
 func waitFlag() cli.Flag {
-	return &cli.StringFlag{Name: "wait", Value: "steady", Usage: "until the deployment is `accepted`, healthy or steady"}
+	return &cli.StringFlag{Name: "wait", Value: "steady", Usage: "until the deployment is in this `STATE`: accepted, healthy or steady"}
 }

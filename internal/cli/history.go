@@ -52,7 +52,7 @@ func (p *process) doHistory(c *cli.Context) error {
 
 // releaseRow is a release in a line of the table.
 func releaseRow(r release.Release) []string {
-	result, took := strings.ToLower(r.Status), ""
+	result, took := release.Outcome(r.Status), ""
 	if r.Live {
 		result += ", live"
 	}
@@ -66,7 +66,7 @@ func releaseRow(r release.Release) []string {
 	}
 	tag := r.ImageTag
 	if len(tag) > 20 { // a hash
-		tag = tag[:12]
+		tag = tag[:12] + "…"
 	}
 	name, _, _ := strings.Cut(r.Image, "@")
 	name = name[strings.LastIndexByte(name, '/')+1:]

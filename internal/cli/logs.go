@@ -51,7 +51,7 @@ func (p *process) logs() *cli.Command {
 		&cli.StringFlag{Name: "task", Usage: "only the task with the `ID`, or those whose id begins so"},
 		&cli.StringFlag{Name: "container", Usage: "only the container `NAME`"},
 		&cli.BoolFlag{Name: "previous", Usage: "the task that has stopped last, whole"},
-		&cli.StringFlag{Name: "format", Value: "short", Usage: "of a line: `short`, detailed, json or raw"},
+		&cli.StringFlag{Name: "format", Value: "short", Usage: "the `FORM` of a line: short, detailed, json or raw"},
 		&cli.BoolFlag{Name: "utc", Usage: "times in UTC"},
 		&cli.BoolFlag{Name: "live", Usage: "follow by a session of CloudWatch Logs Live Tail"},
 		&cli.BoolFlag{Name: "events", Usage: "the service's own events among the lines"},
@@ -91,6 +91,7 @@ func (p *process) doLogs(c *cli.Context) error {
 	if c.Bool("events") {
 		q.Beside = t.events
 	}
+	p.lines = true
 	out := bufio.NewWriterSize(s.terminal.Out, 64<<10)
 	w := newLogWriter(s.terminal.Out, s.format(), c.Bool("utc"), t.containers)
 	tell := &logTeller{session: s, flush: out.Flush, last: time.Now()}

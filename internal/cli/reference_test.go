@@ -40,7 +40,7 @@ func reference(app *cli.App) string {
 	for _, c := range app.Commands {
 		commandPage(&b, "fargatectl", c)
 	}
-	b.WriteString("\n## Exit codes\n\n| code | meaning |\n|---|---|\n")
+	b.WriteString("\n## Exit codes\n\nWith `--output json` a command that fails and has no other result writes `cause` {`code`, `summary`, `hint`, `evidence`} to\nstdout; `logs` only before its first line.\n\n| code | meaning |\n|---|---|\n")
 	for _, e := range exitCodes {
 		fmt.Fprintf(&b, "| %d | %s |\n", e.code, e.meaning)
 	}

@@ -28,11 +28,18 @@ While a deployment is under way it is stopped, and ECS itself rolls it back.`,
 	}
 }
 
-// revisions are what names a release.
-var revisions = regexp.MustCompile(`^([\w-]+:)?[1-9][0-9]*$|^sha256:[0-9a-f]{7,64}$`)
+// revisions are what names a release, hashes a digest without its algorithm, as fargatectl history shows it: no number of a
+// task definition is as long.
+var (
+	revisions = regexp.MustCompile(`^([\w-]+:)?[1-9][0-9]*$|^sha256:[0-9a-f]{7,64}$`)
+	hashes    = regexp.MustCompile(`^[0-9a-f]{12,64}$`)
+)
 
 func (p *process) doRollback(c *cli.Context) error {
 	word := c.Args().First()
+	if hashes.MatchString(word) {
+		word = "sha256:" + word
+	}
 	switch {
 	case c.NArg() > 1:
 		return usageErrorf("rollback takes one revision, and got %q, too", c.Args().Get(1))

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -18,7 +19,8 @@ import (
 func (p *process) sandbox() *cli.Command {
 	return &cli.Command{
 		Name: "sandbox", Category: "tool", Usage: "serve the simulated AWS on a port, for the AWS CLI, boto3, Terraform",
-		Description: "It asks for no credentials. A session of ECS Exec in one of its tasks is a program of this machine, run as who serves\n" +
+		Description: "It asks for no credentials, but the AWS SDK wants some: any will do. fargatectl itself works on it with\n" +
+			"--endpoint-url and --registry-url, both the URL that is served. A session of ECS Exec in one of its tasks is a program of this machine, run as who serves\n" +
 			"the sandbox (Linux and macOS): wherever it listens, the stream of a session is opened from this machine only, under\n" +
 			"a name of loopback, never by a web page, and once, with the random token that ExecuteCommand answered. Whoever can\n" +
 			"run programs on this machine can have such a session. A forwarded port leads to the simulated container, or to\n" +
@@ -28,7 +30,7 @@ func (p *process) sandbox() *cli.Command {
 			"it has run and ends with exit code 0. So each end of a run can be rehearsed: `fargatectl run -- sh -c 'exit 3'`.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:4566", Usage: "the `ADDRESS` to serve on"},
-			&cli.StringFlag{Name: "speed", Value: "60x", Usage: "how much faster AWS's waits run: `60x`, 1x, instant"},
+			&cli.StringFlag{Name: "speed", Value: "60x", Usage: "`HOW` much faster AWS's waits run: 60x, 1x, instant"},
 		},
 		Subcommands: []*cli.Command{p.sandboxFault()},
 		Action:      p.doSandbox,
@@ -52,10 +54,13 @@ func (p *process) doSandbox(c *cli.Context) error {
 		return err
 	}
 	l, err := new(net.ListenConfig).Listen(c.Context, "tcp", c.String("listen"))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return &hinted{err, "another program listens there, perhaps a sandbox: --listen 127.0.0.1:4567"}
+	}
 	if err != nil {
 		return usageErrorf("%w", err)
 	}
-	_, _ = fmt.Fprintf(p.terminal.Err, "SANDBOX at http://%s, AWS's waits %s, state in %s; Ctrl-C ends it\n  aws --endpoint-url http://%[1]s sts get-caller-identity\n",
+	_, _ = fmt.Fprintf(p.terminal.Err, "SANDBOX at http://%s, AWS's waits %s, state in %s; Ctrl-C ends it\n  aws --endpoint-url http://%[1]s sts get-caller-identity\n  fargatectl status --endpoint-url http://%[1]s --registry-url http://%[1]s\n",
 		l.Addr(), c.String("speed"), dir)
 	srv := &http.Server{Handler: box, ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)

@@ -145,8 +145,11 @@ func parseScale(c *cli.Context) (*release.Scaling, error) {
 	word := c.Args().First()
 	n, err := strconv.ParseInt(word, 10, 32)
 	if err != nil || n > 10000 {
-		return nil, usageErrorf("%q is no number of tasks: 5, +1, -1", word)
+		return nil, usageErrorf("%q is no number of tasks: 5, +1, -1, at most 10000", word)
 	}
 	w.Count, w.Relative = new(int32(n)), strings.HasPrefix(word, "+") || strings.HasPrefix(word, "-")
+	if !w.Relative && (w.Min != nil && *w.Count < *w.Min || w.Max != nil && *w.Count > *w.Max) {
+		return nil, usageErrorf("%s: that is outside the range that is set with it", tasks(*w.Count))
+	}
 	return w, nil
 }

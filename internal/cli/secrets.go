@@ -46,7 +46,7 @@ func (p *process) secretsSet() *cli.Command {
 	return &cli.Command{
 		Name: "set", Usage: "set a secret's value from stdin or a file; also before the first up", ArgsUsage: "NAME",
 		Description: "NAME is the secret's id in the manifest or its name in AWS. The value is never an argument: a shell keeps those.\n" +
-			"Tasks read it when they start: the next deploy or up sees that it is new and starts new ones, or --deploy does at once.",
+			"A line break at its end is no part of it. Tasks read it when they start: the next deploy or up sees that it is new and starts new ones, or --deploy does at once.",
 		Flags:  append([]cli.Flag{&cli.StringFlag{Name: "from-file", Usage: "read the value from `FILE`; - is stdin"}}, deployFlags()...),
 		Action: p.doSecretsSet,
 	}

@@ -22,9 +22,9 @@ func (p *process) secretsImport() *cli.Command {
 		Name: "import", Usage: "give secrets their values from a .env file", ArgsUsage: "FILE",
 		Description: "Each KEY=VALUE of FILE (- is stdin) becomes the value of the manifest's secret with that variable. Comments, export,\n" +
 			"quotes and values of several lines are understood; nothing is expanded. Keys that the manifest does not know are\n" +
-			"listed with the lines that make them secrets, and then nothing is imported; --partial imports the others. Variables\n" +
-			"that stand in the manifest's environment are left alone. A value that a secret has already is not written again,\n" +
-			"where it may be read (secretsmanager:GetSecretValue).",
+			"listed with the lines that make them secrets, and then nothing is imported; --partial imports the others. A key without\n" +
+			"a value is refused, and left out with --partial. Variables that stand in the manifest's environment are left alone. A\n" +
+			"value that a secret has already is not written again, where it may be read (secretsmanager:GetSecretValue).",
 		Flags:  append([]cli.Flag{&cli.BoolFlag{Name: "partial", Usage: "import what the manifest knows, whatever else is there"}}, deployFlags()...),
 		Action: p.doSecretsImport,
 	}
@@ -46,7 +46,7 @@ func (p *process) doSecretsImport(c *cli.Context) error {
 		return usageErrorf("secrets import takes one FILE")
 	}
 	file := c.Args().First()
-	entries, err := p.readEnv(file)
+	entries, empty, err := p.readEnv(file, c.Bool("partial"))
 	if err != nil {
 		return err
 	}
@@ -55,6 +55,9 @@ func (p *process) doSecretsImport(c *cli.Context) error {
 		return err
 	}
 	defer s.close()
+	if len(empty) > 0 {
+		s.tell("left out, without a value: " + strings.Join(empty, ", "))
+	}
 	list, unknown := s.assign(entries)
 	if len(unknown) > 0 {
 		lines := "the manifest has no secret for them; under resources:\n" + strings.Join(addLines(unknown), "\n")
@@ -98,32 +101,43 @@ func (p *process) doSecretsImport(c *cli.Context) error {
 	})
 }
 
-// readEnv reads the file. What is wrong in it is all said, with its place and without the values.
-func (p *process) readEnv(file string) ([]dotenv.Entry, error) {
+// readEnv reads the file. What is wrong in it is all said, with its place and without the values. Of a part of it a value
+// that is empty is none: their keys are left out.
+func (p *process) readEnv(file string, partial bool) (entries []dotenv.Entry, empty []string, err error) {
 	in := p.stdin
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		defer func() { _ = f.Close() }()
 		in = f
 	}
 	src, err := io.ReadAll(io.LimitReader(in, 1<<20))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	entries, err := dotenv.Parse(file, src)
+	entries, err = dotenv.Parse(file, src)
 	errs := []error{err}
 	for _, e := range entries {
+		if e.Value == "" {
+			empty = append(empty, e.Key)
+			if partial {
+				continue
+			}
+		}
 		if err := checkValue([]byte(e.Value)); err != nil {
 			errs = append(errs, &dotenv.Error{File: file, Line: e.Line, Column: e.Column, Message: e.Key + ": " + err.Error()})
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, usageErrorf("%w", err)
+		wrong := &usageError{err: err}
+		if len(empty) > 0 && !partial {
+			wrong.hint = "--partial leaves out keys without a value"
+		}
+		return nil, nil, wrong
 	}
-	return entries, nil
+	return slices.DeleteFunc(entries, func(e dotenv.Entry) bool { return e.Value == "" }), empty, nil
 }
 
 // assign finds the secret of each key, and the keys that have none.

@@ -45,7 +45,7 @@ func (s *session) secretTable(states []steps.SecretState) {
 	var rows [][]string
 	for _, st := range states {
 		rows = append(rows, []string{
-			cmp.Or(st.ID, "-"), st.Name, strings.Join(st.Env, " "), cmp.Or(strings.Join(st.UsedBy, " "), "-"), stateWord(st), moment(st.SetAt), rotation(st.Rotation),
+			cmp.Or(st.ID, "-"), st.Name, cmp.Or(strings.Join(st.Env, " "), "-"), cmp.Or(strings.Join(st.UsedBy, " "), "-"), stateWord(st), moment(st.SetAt), rotation(st.Rotation),
 		})
 	}
 	ui.Table(s.terminal.Out, []string{"id", "name", "variable", "read by the tasks as", "value", "since", "rotation"}, rows...)

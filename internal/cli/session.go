@@ -17,6 +17,7 @@ import (
 
 	"github.com/fargatectl/fargatectl/aws"
 	"github.com/fargatectl/fargatectl/image"
+	"github.com/fargatectl/fargatectl/internal/manifest"
 	"github.com/fargatectl/fargatectl/internal/sandbox"
 	"github.com/fargatectl/fargatectl/internal/ui"
 	"github.com/fargatectl/fargatectl/steps"
@@ -110,6 +111,9 @@ func (s *session) close() {
 
 // connect is the configuration of the SDK's clients: the sandbox's, or the usual one.
 func (s *session) connect() (awssdk.Config, error) {
+	if r := s.c.String("region"); r != "" && s.c.String("endpoint-url") == "" && !manifest.IsRegion(r) { // other clouds name theirs as they like
+		return awssdk.Config{}, usageErrorf("%q is no region of AWS: us-east-1, eu-central-1", r)
+	}
 	if s.c.Bool("sandbox") {
 		return s.connectSandbox()
 	}

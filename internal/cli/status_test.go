@@ -47,17 +47,17 @@ func TestStatusText(t *testing.T) {
 	want := `service     api  active  2 of 1 task running, 1 pending
 revision    api:2
 image       nginx:1.27
-deployment  in_progress (scale up) api:2, for 34s
+deployment  in progress (scale up) api:2, for 34s
             0 of 1 new tasks running
 scaling     always 1 task; suspended: scale in, schedules
             12m00s ago: Setting desired count to 4 (maximum capacity was set to 4): failed: Rate exceeded
 alarms      errors alarm (Errors > 3 for 5 minutes), watched by deployments
 note: no metrics: denied
 
-TASK      ZONE        STATE    HEALTH   TARGET                                             AGE    REVISION  EXEC
-01234567  us-east-1a  running  healthy  unhealthy Target.Timeout (Request timed out)       3h00m  api:1     running
-fedcba98  us-east-1b  pending                                                              30s    api:2
--                                       draining Target.DeregistrationInProgress 10.0.1.9
+TASK      ZONE        STATE    HEALTH   TARGET                                        AGE    REVISION  EXEC
+01234567  us-east-1a  running  healthy  unhealthy Target.Timeout (Request timed out)  3h00m  api:1     running
+fedcba98  us-east-1b  pending                                                         30s    api:2
+-                                       draining 10.0.1.9
 `
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)

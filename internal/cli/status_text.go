@@ -56,7 +56,7 @@ func deploymentText(d *release.DeploymentStatus, now time.Time) string {
 	if d == nil {
 		return ""
 	}
-	text := strings.ToLower(d.Status)
+	text := release.Outcome(d.Status)
 	if d.Stage != "" {
 		text += " (" + strings.ToLower(strings.ReplaceAll(d.Stage, "_", " ")) + ")"
 	}
@@ -176,6 +176,9 @@ func taskRows(st *release.Status, now time.Time) (head []string, rows [][]string
 
 // targetText is a target's state, with AWS's reason where it has one: "unhealthy Target.Timeout (Request timed out)".
 func targetText(t release.TargetStatus) string {
+	if t.State == "draining" { // there is one reason for it: Target.DeregistrationInProgress
+		return t.State
+	}
 	text := strings.TrimSpace(t.State + " " + t.Reason)
 	if t.State == "unhealthy" && t.Description != "" {
 		text += " (" + t.Description + ")"

@@ -124,3 +124,6 @@ func maskSecrets(text string) string {
 	}
 	return text
 }
+
+// IsRegion says whether a name is formed as AWS's regions are.
+func IsRegion(name string) bool { return formats["region"].pattern.MatchString(name) }

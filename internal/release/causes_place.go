@@ -160,6 +160,9 @@ func stoppedByUser(e *Evidence, _ TaskSeen) *finding {
 		return nil
 	}
 	f := found("deploy again when it was not meant; CloudTrail knows who it was (event StopServiceDeployment)", "somebody stopped the deployment")
+	if e.halted {
+		f.hint, f.summary = "what was there before runs again; the same command again deploys anew", "you stopped it"
+	}
 	for _, t := range e.failed() {
 		f.quote = append(f.quote, "before that, task "+t.brief()+": "+t.said())
 		break

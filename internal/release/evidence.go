@@ -31,7 +31,8 @@ type Evidence struct {
 
 	Foreign bool `json:"-"` // somebody else's service: it has no manifest
 
-	words redaction
+	words  redaction
+	halted bool // by who watched
 }
 
 // DeploymentSeen is the service deployment.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,7 +89,8 @@ func TestHalt(t *testing.T) {
 			again = d.Halt(t.Context())
 		})
 		ops := w.changing(func() {
-			if err := stack.Apply(t.Context()); !as[*aws.RolledBackError](err) {
+			err := stack.Apply(t.Context())
+			if !as[*aws.RolledBackError](err) || !strings.HasSuffix(err.Error(), ": you stopped it") {
 				t.Error(err)
 			}
 		})

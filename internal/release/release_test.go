@@ -28,7 +28,7 @@ func TestScaleRule(t *testing.T) {
 		"below":        {Scaling{Count: n(1)}, &Range{2, 10}, result{2, 1, &Range{1, 10}, true}, ""},
 		"more":         {Scaling{Count: n(3), Relative: true}, &Range{2, 10}, result{2, 5, &Range{2, 10}, false}, ""},
 		"fewer":        {Scaling{Count: n(-1), Relative: true}, &Range{2, 10}, result{2, 1, &Range{1, 10}, true}, ""},
-		"too few":      {Scaling{Count: n(-3), Relative: true}, &Range{2, 10}, result{}, "-1 tasks can't be fewer than none"},
+		"too few":      {Scaling{Count: n(-3), Relative: true}, &Range{2, 10}, result{}, "there are 2 tasks to take from, and 3 are to go"},
 		"the range":    {Scaling{Min: n(4), Max: n(6)}, &Range{2, 10}, result{2, 4, &Range{4, 6}, true}, ""},
 		"no range":     {Scaling{Min: n(7), Max: n(6)}, &Range{2, 10}, result{}, "the range 7 to 6 is none"},
 		"contradicted": {Scaling{Count: n(9), Max: n(6)}, &Range{2, 10}, result{}, "9 tasks: that is outside the range that is set with it"},

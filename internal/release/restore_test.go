@@ -225,7 +225,7 @@ func TestRollbackTo(t *testing.T) {
 			}
 		}
 		stack := w.stack(&release.Rollback{Service: w.service(), Revision: "2"})
-		if err := stack.Read(t.Context()); err != nil || !strings.Contains(stack.Plan().String(), "did not succeed: rollback_successful") {
+		if err := stack.Read(t.Context()); err != nil || !strings.Contains(stack.Plan().String(), "has not succeeded: failed, rolled back") {
 			t.Error(err, stack.Plan())
 		}
 		w.begin("public.ecr.aws/x/y:5", time.Second)

@@ -109,7 +109,7 @@ func (r *Rollback) named(ctx context.Context, all []past) (err error) {
 	switch {
 	case i >= 0:
 		if r.then, id = all[i], all[i].TaskDefinition; !r.then.good() {
-			r.notes = append(r.notes, fmt.Sprintf("its deployment of %s did not succeed: %s", when(r.then.Created), strings.ToLower(string(r.then.Status))))
+			r.notes = append(r.notes, fmt.Sprintf("its deployment of %s has not succeeded: %s", when(r.then.Created), Outcome(string(r.then.Status))))
 		}
 	case strings.HasPrefix(want, "sha256:"):
 		return &NoReleaseError{r.Service.Name, want}

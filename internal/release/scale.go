@@ -104,7 +104,7 @@ func (w Scaling) resolve(desired int32, live *ScalingStatus) (*Scaled, error) {
 		}
 	}
 	if out.Desired < 0 {
-		return nil, fmt.Errorf("%s can't be fewer than none", tasks(out.Desired))
+		return nil, fmt.Errorf("there are %s to take from, and %d are to go", tasks(desired), -*w.Count)
 	}
 	if live == nil {
 		if w.Min != nil || w.Max != nil || w.Suspend != nil {

@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -32,6 +33,7 @@ type Service struct {
 	judged *judged     // the last deployment that was seen to fail
 	follow *aws.Follow // what is being deployed by this command; nil when nothing is
 	watch  Watch       // what was seen of it
+	halted atomic.Bool // this command has had it stopped
 }
 
 // A MissingError is a service that is not there.
@@ -183,7 +185,7 @@ func (s *Service) settled(ctx context.Context, wait string) (string, error) {
 		return "", nil
 	}
 	s.follow.Healthy = wait == "healthy"
-	s.watch.Foreign = s.Foreign
+	s.watch.Foreign, s.watch.Halted = s.Foreign, s.halted.Load()
 	return s.watch.Look(ctx, s.Calls, s.follow)
 }
 
@@ -193,7 +195,13 @@ func (s *Service) Suspect(ctx context.Context, err error) *Failure {
 }
 
 // Halt stops the deployment that this command has started or joined and rolls it back: see [aws.ECS.Halt].
-func (s *Service) Halt(ctx context.Context) error { return s.Calls.ECS.Halt(ctx, s.follow) }
+func (s *Service) Halt(ctx context.Context) error {
+	err := s.Calls.ECS.Halt(ctx, s.follow)
+	if err == nil {
+		s.halted.Store(true)
+	}
+	return err
+}
 
 // Deployed is the deployment that this command has started or joined, as it was last seen; ok is false without one.
 func (s *Service) Deployed() (last *aws.Deployment, ok bool) {

@@ -16,6 +16,7 @@ import (
 // failed its checks is gone, with its reason, as soon as its task is. The zero value is ready.
 type Watch struct {
 	Foreign bool // somebody else's service
+	Halted  bool // who watches has had it stopped
 
 	evidence Evidence
 	of       string        // ARN or moment of the deployment that the evidence is of
@@ -83,7 +84,7 @@ func (w *Watch) Gather(ctx context.Context, c *aws.Calls, cluster, service strin
 	w.collect(ctx, c, cluster, service, d)
 	w.unread(together(func() error { return w.checks(ctx, c) }, func() error { return w.logs(ctx, c) }))
 	e := &w.evidence
-	e.Foreign = w.Foreign
+	e.Foreign, e.halted = w.Foreign, w.Halted
 	slices.SortStableFunc(e.Tasks, func(a, b TaskSeen) int {
 		if n := val(b.CreatedAt).Compare(val(a.CreatedAt)); n != 0 {
 			return n
@@ -96,7 +97,7 @@ func (w *Watch) Gather(ctx context.Context, c *aws.Calls, cluster, service strin
 // begin forgets what was seen of another deployment.
 func (w *Watch) begin(cluster, service string, d *aws.Deployment) {
 	if of := d.ARN + d.TaskDefinition + d.Created.String(); w.of != of {
-		*w = Watch{Foreign: w.Foreign, of: of, looks: w.looks, known: map[string]bool{}}
+		*w = Watch{Foreign: w.Foreign, Halted: w.Halted, of: of, looks: w.looks, known: map[string]bool{}}
 		w.evidence = Evidence{
 			Service: short(service), Cluster: short(cluster), TaskDefinition: short(d.TaskDefinition),
 			Containers: []ContainerSeen{}, Tasks: []TaskSeen{}, Targets: []TargetSeen{}, Checks: []CheckSeen{}, Events: []EventStatus{}, Logs: []LogSeen{},
