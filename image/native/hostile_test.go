@@ -325,7 +325,7 @@ func TestTreeIsBounded(t *testing.T) {
 		"files": {func(t *tree) error {
 			t.nodes = maxNodes - 1
 			return errors.Join(t.put("/a", file()), t.put("/b", file()))
-		}, "more than 2000000 files"},
+		}, "more than 1000000 files"},
 		"paths": {func(t *tree) error {
 			t.text = maxText - 3
 			return errors.Join(t.put("/a", file()), t.put("/b", file()))

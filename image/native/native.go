@@ -11,7 +11,7 @@
 //   - The platform in the configuration is that of the base image, not the one that was asked for.
 //   - A file called .wh.NAME is refused: in a layer it would delete NAME.
 //   - GNU tar's own format of sparse files is taken, beside that of PAX. Holes become zeros, as in every layer.
-//   - What an archive may unpack to is bounded: 8 GiB, two million files, names and paths that Linux takes.
+//   - What an archive may unpack to is bounded: 8 GiB, a million files, names and paths that Linux takes.
 //
 // Names are bytes and compared as such: two that differ in their case alone are two files, in archives and in a context on a
 // file system that tells them apart.

@@ -22,7 +22,7 @@ const (
 // Bounds of what a hostile archive can make of memory: names in a tree, and the bytes of their paths, of links' targets and
 // of extended attributes. The largest folders of dependencies have some 100,000 files, with 100 bytes each.
 const (
-	maxNodes = 2_000_000
+	maxNodes = 1_000_000
 	maxText  = 256 << 20
 )
 
