@@ -63,6 +63,8 @@ var meanings = map[string]Meaning{
 	"LimitExceeded":                {Quota, "", "delete what nothing uses, or raise the quota: https://console.aws.amazon.com/servicequotas"},
 	"LimitExceededException":       {Quota, "", "delete what nothing uses, or raise the quota: https://console.aws.amazon.com/servicequotas"},
 
+	"ImageNotFoundException": {Other, "", "fargatectl images list, or aws ecr list-images, shows those that are there"},
+
 	"Throttling":               {Throttled, "", "AWS asks for slower calls; run the same command again in a minute"},
 	"ThrottlingException":      {Throttled, "", "AWS asks for slower calls; run the same command again in a minute"},
 	"TooManyRequestsException": {Throttled, "", "AWS asks for slower calls; run the same command again in a minute"},

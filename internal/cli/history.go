@@ -18,6 +18,9 @@ func (p *process) history() *cli.Command {
 		Description: `A release is a deployment of ECS: AWS remembers them for 90 days. REVISION, the number of the task definition, is what
 fargatectl rollback takes. What brought the live task definition once more is a restart, and no release.
 
+WHAT and WHO are noted at a task definition, for the last release of it: of one that was gone back to since, the first
+release has them no more.
+
 GIT is the commit of the folder that up or deploy has released from, where that is a git work tree; -dirty says that it
 had changes.`,
 		Flags:  append([]cli.Flag{&cli.IntFlag{Name: "number", Aliases: []string{"n"}, Value: 20, Usage: "at most `N` of them"}}, serviceFlags()...),

@@ -80,7 +80,7 @@ func parseRun(c *cli.Context) (*runWish, error) {
 		image: c.String("image"), container: c.String("container"), command: c.Args().Slice(), env: map[string]string{},
 		cpu: int32(c.Int("cpu")), memory: int32(c.Int("memory")), count: int32(c.Int("count")),
 	}
-	if len(w.command) == 0 && w.image == "" {
+	if len(w.command) == 0 && w.image == "" || len(w.command) > 0 && w.command[0] == "" {
 		return nil, &usageError{errors.New("run needs a COMMAND"), "fargatectl run -- ./migrate up"}
 	}
 	for _, f := range []string{"cpu", "memory"} {

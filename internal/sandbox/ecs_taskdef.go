@@ -59,7 +59,7 @@ func (s *ecsService) RegisterTaskDefinition(ctx context.Context, in *ecs.Registe
 	d.TaskDefinition = types.TaskDefinition{
 		TaskDefinitionArn: new(s.arn("ecs", r.Name, "task-definition/"+*in.Family+":"+strconv.Itoa(int(f.Last)))),
 		Family:            in.Family, Revision: f.Last, Status: types.TaskDefinitionStatusActive,
-		RegisteredAt: new(s.clock), RegisteredBy: new(s.arn("sts", "", "assumed-role/sandbox/sandbox")),
+		RegisteredAt: new(s.clock), RegisteredBy: new(s.arn("iam", "", "user/sandbox")),
 		ContainerDefinitions: in.ContainerDefinitions, Cpu: in.Cpu, Memory: in.Memory,
 		EphemeralStorage: in.EphemeralStorage, ExecutionRoleArn: in.ExecutionRoleArn, TaskRoleArn: in.TaskRoleArn,
 		NetworkMode: in.NetworkMode, PidMode: in.PidMode, IpcMode: in.IpcMode, ProxyConfiguration: in.ProxyConfiguration,
