@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -431,6 +432,29 @@ func TestInterrupt(t *testing.T) {
 			t.Error(err, time.Since(began))
 		}
 	})
+}
+
+// What is interruptible ends at once, is no failure, and one error is left of it.
+func TestInterruptible(t *testing.T) {
+	t.Parallel()
+	interrupted := errors.New("interrupted")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	s, told := pair(t, &toy{plan: one("x", func(ctx context.Context) error {
+		ctx, release := Interruptible(ctx)
+		defer release()
+		cancel(interrupted)
+		<-ctx.Done()
+		return fmt.Errorf("go build: %w", context.Cause(ctx))
+	})}, &toy{plan: one("y", ok)})
+	if err := s.Apply(ctx); err == nil || err.Error() != "interrupted" {
+		t.Error(err)
+	}
+	want(t, *told, "a begun, a begun x")
+	alone, release := Interruptible(t.Context())
+	release()
+	if alone.Err() == nil {
+		t.Error("a context that was released goes on")
+	}
 }
 
 // Outside a stack Until polls once a second, and Say says nothing.

@@ -61,6 +61,18 @@ func Say(ctx context.Context, format string, args ...any) {
 	}
 }
 
+// Interruptible is the context of a change, ended as soon as the run is: for work that leaves nothing half-done behind, such as
+// the build of an image. Without it a change that has begun is let end. It is to be released.
+func Interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	in, ok := ctx.Value(key{}).(inside)
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	unhook := context.AfterFunc(in.stop, func() { end(context.Cause(in.stop)) })
+	return ctx, func() { unhook(); end(nil) }
+}
+
 // Until asks once a poll (a second, outside a Stack) what is still missing, and says it, until nothing is.
 func Until(ctx context.Context, missing func(context.Context) (string, error)) error {
 	in, ok := ctx.Value(key{}).(inside)

@@ -49,14 +49,19 @@ func (s *Stack) walk(ctx context.Context, after map[Step][]Step, changes func(St
 	for _, st := range s.steps {
 		<-courses[st].ready
 		for _, err := range []error{courses[st].err, courses[st].late} {
-			if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
-				errs[0] = context.Cause(ctx) // stopped from outside: one error, not one a step
+			if stopped(ctx, err) {
+				errs[0] = context.Cause(ctx) // one error, not one a step
 			} else if !errors.Is(err, errSkipped) {
 				errs = append(errs, err)
 			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// stopped says whether the error is that the run was stopped from outside.
+func stopped(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)))
 }
 
 // giveUp ends the waits for what nobody needs any more, once all that could be begun is done: those for steps whose
@@ -77,7 +82,9 @@ func (s *Stack) giveUp(courses map[Step]*course) {
 // run waits for the steps before st, then makes its changes, groups of them together.
 func (s *Stack) run(ctx context.Context, st Step, courses map[Step]*course, after []Step, changes func(Step) []Change) error {
 	for _, need := range after {
-		if <-courses[need].done; courses[need].err != nil {
+		if <-courses[need].done; stopped(ctx, courses[need].err) {
+			return courses[need].err
+		} else if courses[need].err != nil {
 			return s.skip(st, need)
 		}
 	}
@@ -133,6 +140,9 @@ func (s *Stack) together(ctx context.Context, st Step, group []Change) error {
 func (s *Stack) do(ctx context.Context, st Step, c *Change) error {
 	s.notify(Event{Step: st.Name(), State: Begun, Change: c})
 	if err := safely(func() error { return c.Do(s.within(ctx, st, c, Noted)) }); err != nil {
+		if stopped(ctx, err) {
+			return err
+		}
 		return s.failed(st, c, wrap(st, c.What, err))
 	}
 	s.notify(Event{Step: st.Name(), State: Done, Change: c})

@@ -60,7 +60,7 @@ func (s Spec) buildArchive(ctx context.Context, b *Built, say func(string)) erro
 	if len(s.Command) > 0 {
 		b.Tool = filepath.Base(s.Command[0])
 		say(strings.Join(s.Command, " "))
-		t := tool{dir: s.Dir, env: append(os.Environ(), "FARGATECTL_PLATFORM="+s.platform().String()), show: strings.Join(s.Command, " ")}
+		t := tool{dir: s.Dir, env: append(os.Environ(), "FARGATECTL_PLATFORM="+s.platform().String()), show: strings.Join(s.Command, " "), family: true}
 		if err := t.run(ctx, nil, nil, say, s.Command...); err != nil {
 			return err
 		}

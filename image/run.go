@@ -37,6 +37,8 @@ type tool struct {
 	dir  string
 	env  []string
 	show string // the command in errors
+
+	family bool // an end ends the programs that it has started, too: it may not pass a signal on
 }
 
 // run runs argv; each line it writes to standard error (and to standard output, unless out takes that) goes to say.
@@ -49,6 +51,10 @@ func (t tool) run(ctx context.Context, in io.Reader, out io.Writer, say func(str
 	}
 	// An interrupt lets go and docker stop what they started; what still runs 5 s later is killed.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	kill := func() {}
+	if t.family {
+		kill = together(cmd)
+	}
 	cmd.WaitDelay = 5 * time.Second
 	err := cmd.Run()
 	l.flush()
@@ -56,6 +62,7 @@ func (t tool) run(ctx context.Context, in io.Reader, out io.Writer, say func(str
 		return nil
 	}
 	if ctx.Err() != nil {
+		kill()
 		return fmt.Errorf("%s: %w", t.show, context.Cause(ctx))
 	}
 	return &BuildError{Command: t.show, Err: err, Tail: strings.Join(l.tail, "\n")}

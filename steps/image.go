@@ -161,8 +161,11 @@ func (s *Image) Plan() []deploy.Change {
 // Remove does nothing: images go with their repository.
 func (s *Image) Remove() []deploy.Change { return nil }
 
-// build builds the image and pushes it, by digest and then under its tag.
+// build builds the image and pushes it, by digest and then under its tag. An interrupt ends it at once: what has come to the
+// registry until then has no name there.
 func (s *Image) build(ctx context.Context) error {
+	ctx, release := deploy.Interruptible(ctx)
+	defer release()
 	built, err := s.spec.Build(ctx, func(line string) { deploy.Say(ctx, "%s", line) })
 	if err != nil {
 		return err

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,8 +19,14 @@ import (
 func (p *process) build() *cli.Command {
 	return &cli.Command{
 		Name: "build", Category: "release", Usage: "build the image, and push it nowhere; needs neither account nor region",
-		Flags:  append(buildFlags(), &cli.StringFlag{Name: "archive", Usage: "write the image to `FILE`, for docker load or podman load"}),
-		Action: p.doBuild,
+		Flags: append(buildFlags(), &cli.StringFlag{Name: "archive", Usage: "write the image to `FILE`, for docker load or podman load"}),
+		Action: func(c *cli.Context) error {
+			err := p.doBuild(c)
+			if errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) && errors.Is(p.ended(), errInterrupted) {
+				return &hinted{err, "nothing was pushed; run the same command again"}
+			}
+			return err
+		},
 	}
 }
 
