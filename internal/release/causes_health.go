@@ -248,7 +248,7 @@ func containerCheck(e *Evidence, t TaskSeen) *finding {
 	}
 	c := e.checked(t)
 	f := found("run it in the container to see what it says (docker run --entrypoint sh "+c.Image+"); give a slow start more "+e.setting("health_check.start_period", "healthCheck.startPeriod of the task definition"),
-		"the health check inside container %s fails: %s", c.Name, cmp.Or(command(c), "of its task definition"))
+		"%s", strings.TrimSuffix(fmt.Sprintf("the health check inside container %s fails: %s", c.Name, command(c)), ": "))
 	return f
 }
 
@@ -261,11 +261,20 @@ func command(c ContainerSeen) string {
 	return strings.Join(words, " ")
 }
 
+// shellLacks is what a shell says of a program that is not there, as busybox and dash put it.
+var shellLacks = regexp.MustCompile(`\bsh: (?:\d+: )?([\w.-]+): not found$`)
+
 func toolMissing(e *Evidence, t TaskSeen) *finding {
 	c := e.checked(t)
 	tool, _, _ := strings.Cut(command(c), " ")
 	tool = tool[strings.LastIndexByte(tool, '/')+1:]
-	if !t.contained() || tool == "" {
+	if !t.contained() {
+		return nil
+	}
+	if m := shellLacks.FindStringSubmatch(e.logged(t, shellLacks)); tool == "" && m != nil { // the rehearsal of a service without a check
+		tool = m[1]
+	}
+	if tool == "" {
 		return nil
 	}
 	missing := regexp.MustCompile(`(?i)\b` + regexp.QuoteMeta(tool) + `["']?: (?:.*: )?(?:not found|executable file not found|no such file or directory|command not found)|` + regexp.QuoteMeta(tool) + `: command not found`)

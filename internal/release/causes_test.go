@@ -65,18 +65,23 @@ func TestEveryCause(t *testing.T) {
 	}
 }
 
-// With a manifest's defaults a program that starts slowly fails, too: after ten checks, one every 30 seconds.
-func TestSlowStart(t *testing.T) {
-	inWorld(t, "", func(t *testing.T, w *world) {
-		if err := w.Arm("SlowStart", ""); err != nil {
-			t.Fatal(err)
-		}
-		_, err := w.deploy(t.Context(), other)
-		var f *release.Failure
-		if !errors.As(err, &f) || f.Verdict.Code != "SlowStart" {
-			t.Error(err)
-		}
-	})
+// With a manifest's defaults a program that starts slowly fails, too: after ten checks, one every 30 seconds. A check of the
+// container's own can be rehearsed though there is none.
+func TestCausesOfDefaults(t *testing.T) {
+	for _, code := range []string{"SlowStart", "ContainerHealthCheck", "HealthCheckToolMissing"} {
+		t.Run(code, func(t *testing.T) {
+			inWorld(t, "", func(t *testing.T, w *world) {
+				if err := w.Arm(code, ""); err != nil {
+					t.Fatal(err)
+				}
+				_, err := w.deploy(t.Context(), other)
+				var f *release.Failure
+				if !errors.As(err, &f) || f.Verdict.Code != code || strings.HasSuffix(f.Verdict.Summary, ":") {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }
 
 // What can't be read is said, and the cause is found from what can: quickly, also when a read hangs.
