@@ -24,6 +24,7 @@ type buildContext struct {
 	dockerfile string // path in the folder, with slashes
 	strict     bool   // the Dockerfile is ignored as any other file; else it is part of the stream even where it is ignored
 	ignore     *patternmatcher.PatternMatcher
+	ignoredBy  string   // the file that ignore comes from
 	never      []string // paths that no pattern brings back
 }
 

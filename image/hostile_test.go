@@ -58,7 +58,7 @@ func TestIgnoreFiles(t *testing.T) {
 		}
 	}
 	for content, want := range map[string]string{
-		"[": ".dockerignore: syntax error in pattern", "!": ".dockerignore: illegal exclusion pattern", strings.Repeat("x", 1<<20): ".dockerignore: ",
+		"a\n[": `.dockerignore: pattern "[": syntax error in pattern`, "!": `.dockerignore: pattern "!": illegal exclusion pattern`, strings.Repeat("x", 1<<20): ".dockerignore: ",
 	} {
 		dir := folder(t, files)
 		write(t, dir, map[string]string{".dockerignore": content})

@@ -32,7 +32,7 @@ func (s Spec) native(c *buildContext) (native.Options, error) {
 	}
 	return native.Options{
 		Dockerfile: text, Name: c.dockerfile, Target: s.Target, Args: s.nativeArgs(), Platform: s.platform(), Context: nativeContext{c},
-		Base: s.pull, Fetch: s.fetch,
+		Base: s.pull, Fetch: s.fetch, Absent: c.absent,
 	}, nil
 }
 

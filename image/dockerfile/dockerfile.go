@@ -7,8 +7,12 @@ package dockerfile
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/fargatectl/fargatectl/internal/near"
 )
 
 // A File is a Dockerfile.
@@ -186,7 +190,11 @@ var stageName = regexp.MustCompile(`^[a-z][a-z0-9-_.]*$`)
 func (i *Instruction) check() error {
 	flags, ok := known[i.Name]
 	if !ok {
-		return fmt.Errorf("unknown instruction: %s", i.Name)
+		err := "unknown instruction: " + i.Name
+		if meant := near.Word(i.Name, slices.Sorted(maps.Keys(known))); meant != "" {
+			err += " (did you mean " + meant + "?)"
+		}
+		return errors.New(err)
 	}
 	if flags != nil && !(i.Name == "HEALTHCHECK" && len(i.Args) > 0 && strings.EqualFold(i.Args[0], "NONE")) {
 		if err := i.checkFlags(flags); err != nil {

@@ -119,7 +119,7 @@ func (b *builder) fill(ctx context.Context, s *stage, x transfer, c copier) erro
 		}
 		c.from, c.contents = from, true
 		if err := b.gather(x, c, src, dest); err != nil {
-			return err
+			return b.absent(x, src, err)
 		}
 	}
 	c.contents = false
@@ -134,6 +134,14 @@ func (b *builder) fill(ctx context.Context, s *stage, x transfer, c copier) erro
 		}
 	}
 	return nil
+}
+
+// absent is the error of a source that is not there, with the reason where it is the context that lacks it.
+func (b *builder) absent(x transfer, src string, err error) error {
+	if !errors.Is(err, errNotFound) || x.from != (source{}) || b.Absent == nil {
+		return err
+	}
+	return &Error{File: b.Name, Line: x.Line, Instruction: x.Instruction.Name, Err: err, Ways: b.Absent(src)}
 }
 
 // copier is one that follows the flags.
@@ -159,7 +167,7 @@ func (x transfer) copier(to *tree) (c copier, err error) {
 	}
 	modes, err := dmode.ParseWithUmask(x.chmod, 0)
 	if err != nil {
-		return c, fmt.Errorf("--chmod=%s: %w", x.chmod, err)
+		return c, fmt.Errorf("--chmod=%s is no mode: want octal digits (755) or letters (u=rwX,go=rX)", x.chmod)
 	}
 	c.modes = &modes
 	return c, nil

@@ -61,6 +61,8 @@ type Options struct {
 	Base func(ctx context.Context, ref string, platform v1.Platform) (v1.Image, error)
 	// Fetch opens what ADD names by its URL.
 	Fetch func(ctx context.Context, url string) (io.ReadCloser, error)
+	// Absent says why the context has not what COPY or ADD names, and what to do about it; it may be nil.
+	Absent func(source string) string
 	// Say gets a line for each instruction that moves files; it may be nil.
 	Say func(string)
 }
@@ -83,6 +85,18 @@ type Error struct {
 	Line        int // 0: unknown
 	Instruction string
 	Err         error
+	Ways        string // what to do about it; may be empty
+}
+
+// Hint is what the user can do, for the line behind the error.
+func (e *Error) Hint() string {
+	if inner, ok := errors.AsType[interface {
+		error
+		Hint() string
+	}](e.Err); ok && e.Ways == "" {
+		return inner.Hint()
+	}
+	return e.Ways
 }
 
 func (e *Error) Error() string {

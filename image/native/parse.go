@@ -48,7 +48,10 @@ func parse(o Options) (*file, error) {
 	for i, st := range read.Stages {
 		s := &stage{Stage: st, index: i, from: map[*dockerfile.Instruction]source{}}
 		if s.ref, _, err = f.lex.ProcessWord(st.Base, f.global); err == nil && s.ref == "" {
-			err = fmt.Errorf("%s is empty", st.Base)
+			return nil, &Error{
+				File: o.Name, Line: st.From.Line, Instruction: "FROM", Err: fmt.Errorf("%s is empty", st.Base),
+				Ways: "give it a value before the first FROM (ARG NAME=value), or by `build: {args: {NAME: value}}`",
+			}
 		}
 		if err == nil {
 			s.platform, err = f.platform(st)
@@ -67,11 +70,25 @@ func parse(o Options) (*file, error) {
 	}
 	if f.target = f.stages[len(f.stages)-1]; o.Target != "" {
 		if f.target = named[strings.ToLower(o.Target)]; f.target == nil {
-			return nil, &Error{File: o.Name, Err: fmt.Errorf("there is no stage %q", o.Target)}
+			return nil, &Error{File: o.Name, Err: fmt.Errorf("there is no stage %q", o.Target), Ways: stageNames(f.stages)}
 		}
 	}
 	f.target.reach()
 	return f, nil
+}
+
+// stageNames says which stages could be the target.
+func stageNames(stages []*stage) string {
+	var names []string
+	for _, s := range stages {
+		if s.Name != "" {
+			names = append(names, s.Name)
+		}
+	}
+	if len(names) == 0 {
+		return "no stage has a name (FROM … AS name): leave `target` out for the last one"
+	}
+	return "its stages are " + strings.Join(names, ", ")
 }
 
 // at says where an error happened; one that says so itself stays as it is.

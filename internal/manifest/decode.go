@@ -10,6 +10,8 @@ import (
 	"strconv"
 
 	yaml "go.yaml.in/yaml/v4"
+
+	"github.com/fargatectl/fargatectl/internal/near"
 )
 
 // A decoder puts nodes into the structs of the model and collects what is wrong.
@@ -135,7 +137,7 @@ func (d *decoder) structure(n *yaml.Node, path []string, what string, v reflect.
 		if !ok {
 			known := slices.Concat(more, keysOf(v.Type()))
 			d.unknown(key, what, known)
-			meant = append(meant, nearest(key.Value, known))
+			meant = append(meant, near.Word(key.Value, known))
 			continue
 		}
 		at := append(slices.Clip(path), f.key)
