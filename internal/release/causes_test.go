@@ -45,11 +45,7 @@ func TestEveryCause(t *testing.T) {
 					t.Error(w.runs(), sv.RunningCount)
 				}
 				st, err := w.service().Status(t.Context(), release.View{})
-				code := fault.Code
-				if code == "ExitLater" { // that a task had been healthy is only seen while it is
-					code = "ExitAtStart"
-				}
-				if err != nil || st.Cause == nil || st.Cause.Code != code || !as[*aws.RolledBackError](st.Deployment.Err()) {
+				if err != nil || st.Cause == nil || st.Cause.Code != fault.Code || !as[*aws.RolledBackError](st.Deployment.Err()) {
 					t.Errorf("status: %v %+v", err, st.Cause)
 				}
 				if _, err := w.deploy(t.Context(), first); err != nil { // nothing is left of it

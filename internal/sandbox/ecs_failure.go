@@ -21,7 +21,7 @@ type Failure struct {
 
 	Stage             stage                           // where it fails; "" goes by After and Unhealthy
 	Container         string                          // the name of the one that fails; "" is the first
-	HealthyFor        time.Duration                   // before it ends its target passes checks, too shortly for ECS to notice
+	HealthyFor        time.Duration                   // before it ends its target passes checks; ECS does not count it as healthy yet, else the deployment would succeed
 	Target            elbtypes.TargetHealthReasonEnum // what the balancer's checks find; "": they pass
 	TargetDescription string
 	PassesAfter       time.Duration // since it listens: then its target's checks pass; 0 is never

@@ -29,8 +29,8 @@ var ended = []Cause{
 		return f
 	}},
 	{Code: "ExitLater", Description: "The program ends with exit code 1 after its first passed health checks.", fail: func(s *scene) Failure {
-		f := s.exits(1, 24*time.Second, s.starting(), "listening on :"+firstPort(s.d), "GET / 200", "fatal: lost the connection to the database")
-		f.HealthyFor = 4 * time.Second
+		f := s.exits(1, 65*time.Second, s.starting(), "listening on :"+firstPort(s.d), "GET / 200", "fatal: lost the connection to the database")
+		f.HealthyFor = 45 * time.Second // to be seen at 60x, too, by who looks every half second
 		if len(s.sv.LoadBalancers) == 0 {
 			f.After = aloneHealthy + f.HealthyFor
 		}
