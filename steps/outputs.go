@@ -4,33 +4,14 @@ import (
 	"context"
 
 	"github.com/fargatectl/fargatectl/deploy"
+	"github.com/fargatectl/fargatectl/internal/release"
 )
 
-// Outputs are what one wants to know of a stack that is up. What is not there is empty.
-type Outputs struct {
-	URL        string `json:"url"`
-	Repository string `json:"repository"`
-	Image      string `json:"image"` // by digest, where it is known
-}
-
-// Resources are the outputs with the ARNs of what others may want to point to. What is not there is left out.
-type Resources struct {
-	Outputs
-	Cluster        string `json:"cluster_arn,omitempty"`
-	Service        string `json:"service_arn,omitempty"`
-	TaskDefinition string `json:"task_definition_arn,omitempty"`
-	Balancer       string `json:"load_balancer_arn,omitempty"`
-	TargetGroup    string `json:"target_group_arn,omitempty"`
-	LogGroup       string `json:"log_group_arn,omitempty"`
-	ExecutionRole  string `json:"execution_role_arn,omitempty"`
-	TaskRole       string `json:"task_role_arn,omitempty"`
-}
-
 // OutputsOf takes the outputs of steps that have been read or applied.
-func OutputsOf(all []deploy.Step) Outputs { return ResourcesOf(all).Outputs }
+func OutputsOf(all []deploy.Step) release.Outputs { return ResourcesOf(all).Outputs }
 
 // ResourcesOf takes the resources of steps that have been read or applied. Without a service nothing answers at the URL.
-func ResourcesOf(all []deploy.Step) (o Resources) {
+func ResourcesOf(all []deploy.Step) (o release.Resources) {
 	var alb *ALB
 	var certificate *Certificate
 	for _, st := range all {
@@ -65,7 +46,7 @@ func ResourcesOf(all []deploy.Step) (o Resources) {
 }
 
 // ReadResources reads the few steps that the outputs come from.
-func ReadResources(ctx context.Context, app *App) (Resources, error) {
+func ReadResources(ctx context.Context, app *App) (release.Resources, error) {
 	all := All(app)
 	var reads []func() error
 	for _, st := range all {
@@ -75,7 +56,7 @@ func ReadResources(ctx context.Context, app *App) (Resources, error) {
 		}
 	}
 	if err := together(reads...); err != nil {
-		return Resources{}, err
+		return release.Resources{}, err
 	}
 	return ResourcesOf(all), nil
 }

@@ -14,7 +14,7 @@ func (p *process) openURL() *cli.Command {
 	return &cli.Command{
 		Name: "open", Category: "observe", Usage: "print the URL, and open it in the browser",
 		Description: "Without a terminal or a display it is only printed.",
-		Flags:       []cli.Flag{&cli.BoolFlag{Name: "print", Usage: "only print it"}},
+		Flags:       append([]cli.Flag{&cli.BoolFlag{Name: "print", Usage: "only print it"}}, serviceFlags()...),
 		Action:      p.doOpen,
 	}
 }
@@ -25,7 +25,10 @@ func (p *process) doOpen(c *cli.Context) error {
 		return err
 	}
 	defer s.close()
-	if o.URL == "" {
+	switch {
+	case o.URL == "" && s.named:
+		return &hinted{fmt.Errorf("%s answers at no URL: it is behind no load balancer that speaks HTTP", s.subject()), "fargatectl status shows its tasks"}
+	case o.URL == "":
 		return &hinted{fmt.Errorf("%s has no service that answers at a URL", s.app.Manifest.Stack()), "fargatectl up makes it; fargatectl status shows how it is"}
 	}
 	opened := false

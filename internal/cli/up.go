@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/fargatectl/fargatectl/deploy"
+	"github.com/fargatectl/fargatectl/internal/release"
 	"github.com/fargatectl/fargatectl/internal/ui"
 	"github.com/fargatectl/fargatectl/steps"
 )
@@ -115,7 +116,7 @@ func (s *session) read(all []deploy.Step) (*deploy.Stack, error) {
 
 // An upResult is what `up` says on stdout.
 type upResult struct {
-	steps.Outputs
+	release.Outputs
 	Created int     `json:"created"`
 	Updated int     `json:"updated"`
 	Deleted int     `json:"deleted"`
