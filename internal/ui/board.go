@@ -146,12 +146,14 @@ func doingText(c *deploy.Change) string {
 // doneText is a change that is done: "created vpc my-vpc".
 func doneText(c *deploy.Change) string { return c.Op.Verb() + "d " + line(c.What) }
 
-// failedText is the failure in one line, without the step's name, which stands before it.
+// failedText is the first line of the failure, without the step's name, which stands before it. The others, such as what a
+// compiler has said, come with the error itself at the end.
 func failedText(e deploy.Event) string {
 	if e.Err == nil {
 		return "failed"
 	}
-	return "failed: " + line(strings.TrimPrefix(e.Err.Error(), e.Step+": "))
+	first, _, _ := strings.Cut(strings.TrimPrefix(e.Err.Error(), e.Step+": "), "\n")
+	return "failed: " + line(first)
 }
 
 // ErrInterrupted is that somebody has stopped the run, which is no failure.
