@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -163,10 +164,14 @@ func (s Spec) engine(ctx context.Context) (*Engine, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if len(found) == 0 {
-		return nil, &NoBuilderError{s.Dockerfile, missing}
+	for _, e := range found {
+		why := e.lacks(s)
+		if why == "" {
+			return e, nil
+		}
+		missing = append(missing, Missing{e.Name, why})
 	}
-	return found[0], nil
+	return nil, &NoBuilderError{s.Dockerfile, missing}
 }
 
 // buildWith has an engine build a Dockerfile, and takes the image over from it in the way that is quickest for both:
@@ -262,7 +267,7 @@ func (e *Engine) pushTo(ctx context.Context, id, ref string, say func(string)) e
 	t := tool{env: os.Environ(), show: e.Name + " push"}
 	var err error
 	for _, argv := range push {
-		if err = t.run(ctx, nil, nil, say, argv...); err != nil {
+		if err = t.run(ctx, nil, io.Discard, say, argv...); err != nil { // it says the name there, which is ours alone
 			break
 		}
 	}

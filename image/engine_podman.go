@@ -42,7 +42,18 @@ func (podman) find(ctx context.Context, e *Engine) error {
 // build: the format is docker's, since OCI's has no HEALTHCHECK.
 func (podman) build(e *Engine, s Spec, w *workshop) []string {
 	argv := []string{e.bin, "build", "--layers", "--format", "docker", "--iidfile", w.idFile, "--tag", w.tag, "--ignorefile", w.ignore}
+	s.Pass.CacheFrom, s.Pass.CacheTo = repositories(s.Pass.CacheFrom), repositories(s.Pass.CacheTo)
 	return append(append(argv, s.common(w)...), ".")
+}
+
+// repositories are those that caches are kept in, as podman wants them.
+func repositories(caches []string) (names []string) {
+	for _, where := range caches {
+		if name, err := cacheRepository(where); err == nil { // it has been looked at: see lacks
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (podman) push(e *Engine, id, ref string) (push, forget [][]string) {

@@ -51,24 +51,27 @@ func (s Spec) nativeArgs() map[string]string {
 // an engine has, goes to the first engine that answers. A build that fails never goes on to the next.
 func (s Spec) buildDockerfile(ctx context.Context, b *Built, say func(string)) error {
 	var unable error
+	var base *baseError
 	if s.Builder == "" || s.Builder == "auto" || s.Builder == nativeTool {
 		unable = s.each(b, func(s Spec, b *Built) error { return s.buildNative(ctx, b, say) })
 		var refused *native.Refusal
-		var base *baseError
 		switch {
 		case unable == nil || !errors.As(unable, &refused) && !errors.As(unable, &base):
 			return unable
 		case s.Builder == nativeTool:
-			return &Error{What: unable.Error(), Ways: "leave --builder to `auto`, with Docker or podman running; or build elsewhere and pass --image REPOSITORY@sha256:…", Err: nil}
+			return onlyNative(unable)
 		}
 	}
 	e, err := s.engine(ctx)
 	var none *NoBuilderError
 	if errors.As(err, &none) && unable != nil {
-		none.Missing = append(none.Missing, Missing{nativeTool, unable.Error()})
+		none.Missing = append([]Missing{{nativeTool, unable.Error()}}, none.Missing...)
 	}
 	if err != nil {
 		return err
+	}
+	if base != nil { // an instruction that takes an engine needs no word: a base that does not come does
+		say("not without an engine: " + unable.Error())
 	}
 	return s.buildWith(ctx, e, b, say)
 }

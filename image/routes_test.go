@@ -59,13 +59,20 @@ func TestRoutes(t *testing.T) {
 				t.Setenv(k, v)
 			}
 			cache := Pass{CacheFrom: []string{"type=registry,ref=r.example.com/cache"}, CacheTo: []string{"type=registry,ref=r.example.com/cache,mode=max"}}
+			passed := " --cache-from type=registry,ref=r.example.com/cache --cache-to type=registry,ref=r.example.com/cache,mode=max "
+			switch {
+			case c.builder == "podman":
+				passed = " --cache-from r.example.com/cache --cache-to r.example.com/cache "
+			case strings.HasPrefix(c.with, "\nbuild"): // the legacy builder knows no cache elsewhere
+				cache, passed = Pass{}, ""
+			}
 			b := mustBuild(t, Spec{Dir: folder(t, map[string]string{"Dockerfile": "FROM scratch\n"}), Dockerfile: "Dockerfile", Builder: c.builder, Pass: cache})
 			tool, _, _ := strings.Cut(c.builder, ":")
 			if b.Route != c.route || b.Tool != tool+" "+c.version {
 				t.Errorf("by %s with %s, want %s with %s", b.Route, b.Tool, c.route, c.version)
 			}
 			calls := read(t, fake, "calls")
-			if !strings.Contains("\n"+calls, c.with) || !strings.Contains(calls, " --cache-from type=registry,ref=r.example.com/cache --cache-to type=registry,ref=r.example.com/cache,mode=max ") {
+			if !strings.Contains("\n"+calls, c.with) || !strings.Contains(calls, passed) {
 				t.Errorf("no %q in\n%s", c.with, calls)
 			}
 			if want := c.env["BUILDX_BUILDER"]; want != "" && !strings.Contains(read(t, fake, "env"), "BUILDX_BUILDER="+want+"\n") {

@@ -103,7 +103,7 @@ var colours = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
 
 func (l *lines) add(line string) {
 	line = strings.TrimRight(colours.ReplaceAllString(line, ""), "\r ")
-	if line == "" {
+	if line == "" || hushed.MatchString(line) {
 		return
 	}
 	if l.tail = append(l.tail, line); len(l.tail) > tailLines {

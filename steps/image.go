@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -32,6 +33,7 @@ type Image struct {
 	spec   image.Spec
 	tag    string // of the inputs
 	broken error  // why it can't be built or found: no obstacle to a destroy
+	nobody error  // why nobody here builds it, once that was asked
 	note   string
 	check  *types.HealthCheck // of the image; nil without one that can work
 	told   bool               // check is not only foretold
@@ -135,12 +137,29 @@ func (s *Image) wanted(ctx context.Context) (spec image.Spec, err error) {
 // Check reports why there can't be an image.
 func (s *Image) Check() error { return s.broken }
 
-// Notes says what could not be found out about the image.
-func (s *Image) Notes() []string {
-	if s.note == "" {
-		return s.heard
+// Buildable says whether somebody here can build what would be built, before anything is made that costs: nil, also where
+// nothing is to be built. It asks the container engines where one is needed, within 3 s.
+func (s *Image) Buildable(ctx context.Context) error {
+	if _, known := s.Ref.Known(); known || s.broken != nil || s.Given != "" {
+		return nil
 	}
-	return append([]string{s.note}, s.heard...)
+	s.nobody = s.spec.Buildable(ctx)
+	return s.nobody
+}
+
+// Notes says what could not be found out about the image.
+func (s *Image) Notes() (notes []string) {
+	if s.note != "" {
+		notes = append(notes, s.note)
+	}
+	if s.nobody != nil {
+		what, why, _ := strings.Cut(s.nobody.Error(), "\n")
+		for of := range strings.SplitSeq(why, "\n") {
+			what += "; " + strings.Join(strings.Fields(of), " ")
+		}
+		notes = append(notes, strings.TrimSuffix(what, "; "))
+	}
+	return append(notes, s.heard...)
 }
 
 // Plan builds and pushes an image whose tag is not there.

@@ -1,15 +1,19 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/fargatectl/fargatectl/deploy"
 	"github.com/fargatectl/fargatectl/image"
 	"github.com/fargatectl/fargatectl/image/lint"
 	"github.com/fargatectl/fargatectl/internal/ui"
@@ -67,6 +71,9 @@ func (p *process) doBuild(c *cli.Context) error {
 		return err
 	}
 	b, err := spec.Build(c.Context, s.say)
+	if failed, ok := errors.AsType[*image.BuildError](err); ok && s.shows() {
+		failed.Tail = "" // it stands above
+	}
 	if err != nil {
 		return err
 	}
@@ -124,16 +131,46 @@ func (r buildResult) facts() []ui.Fact {
 	}...)
 }
 
+// buildable says whether somebody here can build the image of these steps, where one has to be built: who is asked once NAT
+// gateway and load balancer are made is asked too late.
+func (s *session) buildable(all []deploy.Step) error {
+	for _, st := range all {
+		if img, ok := st.(*steps.Image); ok {
+			if err := img.Buildable(s.c.Context); err != nil {
+				return fmt.Errorf("image: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// shows says whether the lines of a builder are shown as they come.
+func (s *session) shows() bool { return s.mode != ui.ModeQuiet && s.mode != ui.ModeJSON }
+
 // say shows a line of a builder.
 func (s *session) say(line string) {
-	if s.mode != ui.ModeQuiet && s.mode != ui.ModeJSON {
+	if s.shows() {
 		_, _ = fmt.Fprintln(s.terminal.Err, ui.Safe(line)) // progress: nobody's result
 	}
 }
 
-// passed is what goes to the builder as it is written.
+// passed is what goes to the builder as it is written, but for files: those lie where the command line was typed, and builders run
+// in the folder that they build.
 func passed(c *cli.Context) image.Pass {
-	return image.Pass{Secrets: c.StringSlice("secret"), SSH: c.StringSlice("ssh"), CacheFrom: c.StringSlice("cache-from"), CacheTo: c.StringSlice("cache-to")}
+	whole := func(flag string) (all []string) {
+		for _, text := range c.StringSlice(flag) {
+			fields := strings.Split(text, ",")
+			for i, field := range fields {
+				key, file, _ := strings.Cut(field, "=")
+				if path, err := filepath.Abs(file); err == nil && file != "" && slices.Contains([]string{"src", "source", "dest"}, key) {
+					fields[i] = key + "=" + path
+				}
+			}
+			all = append(all, strings.Join(fields, ","))
+		}
+		return all
+	}
+	return image.Pass{Secrets: whole("secret"), SSH: c.StringSlice("ssh"), CacheFrom: whole("cache-from"), CacheTo: whole("cache-to")}
 }
 
 // knownBuild refuses words that stand for nothing.
@@ -143,13 +180,61 @@ func knownBuild(c *cli.Context) error {
 	if word != "" && (!slices.Contains(image.Builders(), name) || of != "" && name != "docker") {
 		return usageErrorf("--builder %q is none of %s", word, strings.Join(image.Builders(), ", "))
 	}
+	seen := map[string]bool{}
 	for p := range strings.SplitSeq(c.String("platform"), ",") {
 		if p != "linux/amd64" && p != "linux/arm64" && c.String("platform") != "" {
 			return usageErrorf("--platform %q: Fargate runs linux/amd64 and linux/arm64", c.String("platform"))
 		}
+		if seen[p] {
+			return usageErrorf("--platform %q names %s twice", c.String("platform"), p)
+		}
+		seen[p] = true
 	}
 	if how := c.String("compression"); how != "" && how != "gzip" && how != "zstd" {
 		return usageErrorf("--compression %q is neither gzip nor zstd", how)
 	}
+	for _, secret := range c.StringSlice("secret") {
+		if err := knownSecret(secret); err != nil {
+			return err
+		}
+	}
+	for _, flag := range []string{"cache-from", "cache-to"} {
+		for _, where := range c.StringSlice(flag) {
+			if fields := fieldsOf(where); strings.Contains(where, "=") && (fields["type"] == "" || fields["type"] == "registry" && fields["ref"] == "") {
+				return usageErrorf("--%s %s: want type=registry,ref=REPOSITORY:TAG, or another type of BuildKit's", flag, where)
+			}
+		}
+	}
 	return nil
+}
+
+// knownSecret refuses a secret that no builder could read. The words themselves are not repeated: one may be the value.
+func knownSecret(word string) error {
+	fields := fieldsOf(word)
+	from := cmp.Or(fields["src"], fields["source"])
+	switch {
+	case fields["value"] != "":
+		return usageErrorf("--secret takes no value, which everybody on this machine could read: id=NAME,env=VARIABLE or id=NAME,src=FILE")
+	case fields["id"] == "" || (fields["env"] == "") == (from == ""):
+		return usageErrorf("--secret is id=NAME,env=VARIABLE or id=NAME,src=FILE")
+	case from != "":
+		if _, err := os.Stat(from); err != nil {
+			return usageErrorf("--secret id=%s: %w", fields["id"], err)
+		}
+	default:
+		if _, set := os.LookupEnv(fields["env"]); !set {
+			return usageErrorf("--secret id=%s: the environment has no %s", fields["id"], fields["env"])
+		}
+	}
+	return nil
+}
+
+// fieldsOf reads "id=npm,env=NPM_TOKEN".
+func fieldsOf(text string) map[string]string {
+	fields := map[string]string{}
+	for field := range strings.SplitSeq(text, ",") {
+		key, value, _ := strings.Cut(field, "=")
+		fields[strings.TrimSpace(key)] = value
+	}
+	return fields
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -97,7 +98,7 @@ func (s *session) release(list []deploy.Step, report func(time.Duration) error) 
 		return err
 	}
 	stack.Only("image", "scan", "deployment", "rollback")
-	if err := stack.Check(); err != nil {
+	if err := cmp.Or(stack.Check(), s.buildable(list)); err != nil {
 		return err
 	}
 	plan := stack.Plan()

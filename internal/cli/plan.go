@@ -24,10 +24,12 @@ func (p *process) doPlan(c *cli.Context) error {
 		return err
 	}
 	defer s.close()
-	stack, err := s.read(s.wanted())
+	all := s.wanted()
+	stack, err := s.read(all)
 	if err != nil {
 		return err
 	}
+	_ = s.buildable(all) // the plan has a note of it: up may run elsewhere
 	plan := stack.Plan()
 	refused := stack.Check() // what up would refuse
 	if refused != nil && plan.Empty() {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -52,11 +53,12 @@ func (p *process) doPush(c *cli.Context) error {
 	}
 	repository := &steps.ECR{App: s.app}
 	img := &steps.Image{App: s.app, ECR: repository}
-	stack, err := s.read([]deploy.Step{repository, img, &steps.Scan{App: s.app, Image: img}})
+	all := []deploy.Step{repository, img, &steps.Scan{App: s.app, Image: img}}
+	stack, err := s.read(all)
 	if err != nil {
 		return err
 	}
-	if err := stack.Check(); err != nil {
+	if err := cmp.Or(stack.Check(), s.buildable(all)); err != nil {
 		return err
 	}
 	if plan := stack.Plan(); !plan.Empty() {
