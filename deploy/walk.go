@@ -81,12 +81,8 @@ func (s *Stack) giveUp(courses map[Step]*course) {
 
 // run waits for the steps before st, then makes its changes, groups of them together.
 func (s *Stack) run(ctx context.Context, st Step, courses map[Step]*course, after []Step, changes func(Step) []Change) error {
-	for _, need := range after {
-		if <-courses[need].done; stopped(ctx, courses[need].err) {
-			return courses[need].err
-		} else if courses[need].err != nil {
-			return s.skip(st, need)
-		}
+	if err := s.turn(ctx, st, courses, after); err != nil {
+		return err
 	}
 	var todo []Change
 	if err := safely(func() error { todo = changes(st); return nil }); err != nil {
@@ -117,6 +113,18 @@ func (s *Stack) run(ctx context.Context, st Step, courses map[Step]*course, afte
 	}
 	if len(todo) > 0 {
 		s.notify(Event{Step: st.Name(), State: Done})
+	}
+	return nil
+}
+
+// turn waits until the steps before st are done. What was stopped from outside has not failed: nothing is skipped because of it.
+func (s *Stack) turn(ctx context.Context, st Step, courses map[Step]*course, after []Step) error {
+	for _, need := range after {
+		if <-courses[need].done; stopped(ctx, courses[need].err) {
+			return courses[need].err
+		} else if courses[need].err != nil {
+			return s.skip(st, need)
+		}
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func (s Spec) Buildable(ctx context.Context) error {
 func (s Spec) refused() error {
 	c, err := s.openContext()
 	if err != nil {
-		return nil
+		return nil //nolint:nilerr // the build reports it
 	}
 	defer c.close() // opened for reading
 	o, err := s.native(c)

@@ -140,10 +140,9 @@ func (s *Image) Check() error { return s.broken }
 // Buildable says whether somebody here can build what would be built, before anything is made that costs: nil, also where
 // nothing is to be built. It asks the container engines where one is needed, within 3 s.
 func (s *Image) Buildable(ctx context.Context) error {
-	if _, known := s.Ref.Known(); known || s.broken != nil || s.Given != "" {
-		return nil
+	if _, known := s.Ref.Known(); !known && s.broken == nil && s.Given == "" {
+		s.nobody = s.spec.Buildable(ctx)
 	}
-	s.nobody = s.spec.Buildable(ctx)
 	return s.nobody
 }
 
