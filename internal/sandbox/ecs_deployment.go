@@ -43,6 +43,7 @@ func (s *ecsService) deploy(r *Region, sv *service) {
 	sv.Live[id] = &live{Revision: revision, Fault: fault}
 	s.promote(sv, types.Deployment{Id: &id, CreatedAt: new(s.clock)}, fmt.Sprintf("ECS deployment %s in progress.", id))
 	s.wake(r, sv, schedulerDelay)
+	s.letIn(r, sv)
 	s.rehearse(r, sv, o, fault)
 }
 

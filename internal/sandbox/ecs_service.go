@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
@@ -24,6 +25,7 @@ type service struct {
 	Looks      int              // since something last changed
 	LaunchNext time.Time        // no task is launched before: failing ones are throttled
 	Steady     bool
+	Shut       []ec2types.SecurityGroupRule // that a rehearsal has taken away
 }
 
 // live is what a deployment has beyond what AWS shows of it.

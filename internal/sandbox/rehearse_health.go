@@ -26,7 +26,7 @@ var unhealthy = []Cause{
 		}
 		return s.failsTarget(elbtypes.TargetHealthReasonEnumFailedHealthChecks, "Health checks failed", s.starting(), "listening on :"+port)
 	}},
-	{Code: "SecurityGroupBlocks", Description: "The rule that lets the balancer in to the tasks is taken away, from the old ones too; `up` puts it back.", balanced: true, fail: func(s *scene) Failure {
+	{Code: "SecurityGroupBlocks", Description: "The rule that lets the balancer in to the tasks is taken away, from the old ones too; `up` or the next deployment puts it back.", balanced: true, fail: func(s *scene) Failure {
 		return s.failsTarget(elbtypes.TargetHealthReasonEnumTimeout, "Request timed out", s.starting(), s.listening())
 	}},
 	{Code: "SlowStart", Description: "The program takes longer to start than the service's grace period.", balanced: true, fail: func(s *scene) Failure {

@@ -1,11 +1,13 @@
 package sandbox
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
@@ -61,14 +63,27 @@ func (s *ecsService) interrupted(id string) {
 	}
 }
 
-// shutOut takes away the rules that let anybody in to the ports of a service's tasks.
+// shutOut takes away the rules that let anybody in to the ports of a service's tasks, until its next deployment.
 func (s *ecsService) shutOut(r *Region, sv *service) {
 	for id, rule := range sorted(r.EC2.Rules) {
 		for _, lb := range sv.LoadBalancers {
 			port := val(lb.ContainerPort)
 			if !val(rule.IsEgress) && slices.Contains(sv.NetworkConfiguration.AwsvpcConfiguration.SecurityGroups, val(rule.GroupId)) && val(rule.FromPort) <= port && port <= val(rule.ToPort) {
 				delete(r.EC2.Rules, id)
+				sv.Shut = append(sv.Shut, *rule)
 			}
 		}
 	}
+}
+
+// letIn puts the rules back that shutOut has taken away: a rehearsal leaves nothing for the deployment behind it. What
+// somebody has put back, or whose group is gone, is left alone.
+func (s *ecsService) letIn(r *Region, sv *service) {
+	for _, rule := range sv.Shut {
+		again := slices.ContainsFunc(slices.Collect(maps.Values(r.EC2.Rules)), func(live *ec2types.SecurityGroupRule) bool { return same(live, &rule) })
+		if !again && r.EC2.Groups[*rule.GroupId] != nil {
+			r.EC2.Rules[*rule.SecurityGroupRuleId] = &rule
+		}
+	}
+	sv.Shut = nil
 }

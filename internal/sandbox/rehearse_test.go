@@ -130,6 +130,9 @@ func TestRehearse(t *testing.T) {
 				}
 				must(f.ecs.UpdateService(t.Context(), &ecs.UpdateServiceInput{Cluster: new("c"), Service: new("web"), TaskDefinition: &two}))(t)
 				f.until(types.ServiceDeploymentStatusSuccessful)
+				if harm := f.Harm(); len(harm) > 0 { // a rehearsal leaves nothing behind
+					t.Errorf("afterwards: %q", harm)
+				}
 			})
 		})
 	}
