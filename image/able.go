@@ -18,8 +18,8 @@ import (
 // Buildable says whether somebody here builds the Dockerfile, as far as that is known before it is tried: nil, or an error that
 // says what is missing. It asks the engines, within 3 s, where one is needed. All else than a Dockerfile is nil.
 func (s Spec) Buildable(ctx context.Context) error {
-	if s.Dockerfile == "" || s.check() != nil { // which the build reports
-		return nil
+	if s.Dockerfile == "" || s.check() != nil {
+		return nil //nolint:nilerr // the build reports it
 	}
 	unable := error(nil)
 	if s.Builder == "" || s.Builder == "auto" || s.Builder == nativeTool {
@@ -41,7 +41,7 @@ func (s Spec) Buildable(ctx context.Context) error {
 func (s Spec) refused() error {
 	c, err := s.openContext()
 	if err != nil {
-		return nil //nolint:nilerr // the build reports it
+		return nil
 	}
 	defer c.close() // opened for reading
 	o, err := s.native(c)

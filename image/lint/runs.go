@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,6 +18,8 @@ const tooLarge = 500e6
 // it has from its base.
 func (l *linter) runs() {
 	l.user()
+	l.passwd()
+	l.unused()
 	l.signals()
 	l.ports()
 	if l.file != nil && l.last.health == nil && !l.HealthCheck && (l.Built == nil || l.Built.Config.Config.Healthcheck == nil) {
@@ -83,6 +87,80 @@ func isRoot(user string) bool {
 	return name == "" || name == "root" || err == nil && n == 0
 }
 
+// passwd is for a USER whose name an image on scratch can't know: the container does not start. Only what is copied there may
+// bring the names along.
+func (l *linter) passwd() {
+	x := &l.last
+	name, _, _ := strings.Cut(x.userName, ":")
+	if _, err := strconv.Atoi(name); x.user == nil || err == nil || name == "root" || name == unknown || l.chain()[0].ref != scratch {
+		return
+	}
+	report := l.add
+	for _, s := range l.chain() {
+		for _, i := range s.Instructions {
+			switch l.bringsNames(i) {
+			case sure:
+				return
+			case maybe:
+				report = l.doubt
+			}
+		}
+	}
+	report("unknown-user", x.user, "there is no user %s in an image on scratch: the container would not start", name)
+}
+
+// What an instruction may do.
+const (
+	never = iota
+	maybe
+	sure
+)
+
+// bringsNames says whether an instruction puts something to where /etc/passwd is.
+func (l *linter) bringsNames(i *dockerfile.Instruction) int {
+	if i.Name == "RUN" || i.Name == "ADD" {
+		return maybe
+	}
+	if i.Name != "COPY" || len(i.Args) < 2 {
+		return never
+	}
+	sources, dest := i.Args[:len(i.Args)-1], i.Args[len(i.Args)-1]
+	switch {
+	case strings.HasPrefix(dest, "/etc"):
+		return sure
+	case strings.HasPrefix(dest, "/") && path.Clean(dest) != "/" && !strings.Contains(dest, "$"):
+		return never
+	case !i.Has("from") && !slices.ContainsFunc(sources, func(s string) bool { return l.Context == nil || !l.Context.Has(path.Clean(s)) }):
+		return never // files, and not folders
+	}
+	return maybe
+}
+
+// unused is for build arguments that nothing takes: a name that is mistyped has no other effect.
+func (l *linter) unused() {
+	if l.file == nil {
+		return
+	}
+	taken := map[string]bool{}
+	all := slices.Clone(l.file.Args)
+	for _, s := range l.stages {
+		all = append(all, s.Instructions...)
+	}
+	for _, i := range all {
+		for _, p := range i.Pairs {
+			taken[p.Name] = taken[p.Name] || i.Name == "ARG"
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.Args)) {
+		if !taken[name] && !everywhere.MatchString(name) {
+			l.add("unused-arg", nil, "no ARG takes the build argument %s", name)
+		}
+	}
+}
+
+// everywhere are arguments that every build knows without ARG (docs.docker.com/reference/dockerfile, "Predefined ARGs").
+var everywhere = regexp.MustCompile(`(?i)^((http|https|ftp|no|all)_proxy|SOURCE_DATE_EPOCH|BUILDKIT_.*|(BUILD|TARGET)(PLATFORM|OS|ARCH|VARIANT|STAGE))$`)
+
 // signals is for how the program is told to end.
 func (l *linter) signals() {
 	x := &l.last
@@ -95,10 +173,18 @@ func (l *linter) signals() {
 	}
 	switch {
 	case inShell(x.entrypoint):
-		l.add("exec-form", x.entrypoint, "ENTRYPOINT is run by a shell, which keeps SIGTERM from the program")
+		l.add("exec-form", x.entrypoint, "ENTRYPOINT is run by a shell, which keeps SIGTERM from the program%s", noList(x.entrypoint))
 	case inShell(x.cmd) && !l.Command:
-		l.add("exec-form", x.cmd, "CMD is run by a shell, which keeps SIGTERM from the program")
+		l.add("exec-form", x.cmd, "CMD is run by a shell, which keeps SIGTERM from the program%s", noList(x.cmd))
 	}
+}
+
+// noList says of a command that looks like a list why it is none.
+func noList(i *dockerfile.Instruction) string {
+	if strings.HasPrefix(strings.TrimSpace(i.Args[0]), "[") {
+		return ": this is no list of JSON, whose words stand in double quotes"
+	}
+	return ""
 }
 
 // leaves finds a shell that makes room for the program.

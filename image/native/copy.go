@@ -141,7 +141,7 @@ func (b *builder) absent(x transfer, src string, err error) error {
 	if !errors.Is(err, errNotFound) || x.from != (source{}) || b.Absent == nil {
 		return err
 	}
-	return &Error{File: b.Name, Line: x.Line, Instruction: x.Instruction.Name, Err: err, Ways: b.Absent(src)}
+	return &Error{File: b.Name, Line: x.Line, Instruction: x.Name, Err: err, Ways: b.Absent(src)}
 }
 
 // copier is one that follows the flags.
