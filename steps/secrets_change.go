@@ -177,13 +177,11 @@ func FindSecret(app *App, nameOrID string) (manifest.Secret, error) {
 // deleted is restored.
 func SetSecret(ctx context.Context, app *App, nameOrID string, value []byte) error {
 	m, err := FindSecret(app, nameOrID)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case len(value) == 0:
-		return errors.New("the value is empty, and Secrets Manager keeps no empty one")
-	case !utf8.Valid(value):
-		return errors.New("the value is no text (UTF-8), and a task gets it in a variable")
+	}
+	if err := secretText(value); err != nil {
+		return err
 	}
 	name := m.Name
 	s := &Secrets{App: app}
@@ -209,4 +207,15 @@ func SetSecret(ctx context.Context, app *App, nameOrID string, value []byte) err
 	}
 	_, err = s.put(ctx, l.arn, new(string(value)))
 	return err
+}
+
+// secretText holds that a value can be a secret's, and a variable's.
+func secretText(value []byte) error {
+	switch {
+	case len(value) == 0:
+		return errors.New("the value is empty, and Secrets Manager keeps no empty one")
+	case !utf8.Valid(value):
+		return errors.New("the value is no text (UTF-8), and a task gets it in a variable")
+	}
+	return nil
 }

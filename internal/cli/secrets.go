@@ -45,9 +45,12 @@ func deployFlags() []cli.Flag {
 func (p *process) secretsSet() *cli.Command {
 	return &cli.Command{
 		Name: "set", Usage: "set a secret's value from stdin or a file; also before the first up", ArgsUsage: "NAME",
-		Description: "NAME is the secret's id in the manifest or its name in AWS. The value is never an argument: a shell keeps those.\n" +
+		Description: "NAME is the secret's id in the manifest or its name in AWS; with --service it is one that its tasks read, by its\n" +
+			"name or by their variable. The value is never an argument: a shell keeps those.\n" +
 			"A line break at its end is no part of it. Tasks read it when they start: the next deploy or up sees that it is new and starts new ones, or --deploy does at once.",
-		Flags:  append([]cli.Flag{&cli.StringFlag{Name: "from-file", Usage: "read the value from `FILE`; - is stdin"}}, deployFlags()...),
+		Flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "from-file", Usage: "read the value from `FILE`; - is stdin"},
+		}, deployFlags(), serviceFlags()),
 		Action: p.doSecretsSet,
 	}
 }
@@ -79,26 +82,49 @@ func (p *process) doSecretsSet(c *cli.Context) error {
 		return err
 	}
 	defer s.close()
-	if _, err := steps.FindSecret(s.app, name); err != nil {
-		return usageErrorf("%w", err) // before anybody types the value
+	set, inAWS, err := s.secretNamed(name)
+	if err != nil {
+		return err // before anybody types the value
 	}
 	value, err := p.secretValue(c.String("from-file"))
 	if err != nil {
 		return err
 	}
-	if err := steps.SetSecret(c.Context, s.app, name, value); err != nil {
+	if err := set(value); err != nil {
 		return err
 	}
 	if c.Bool("deploy") {
-		m, err := steps.FindSecret(s.app, name)
-		if err != nil {
-			return err
-		}
-		return s.deploySecrets("secret "+name+" has a new value", m.Name)
+		return s.deploySecrets("secret "+name+" has a new value", inAWS)
+	}
+	deploy := "deploy"
+	if s.named { // nothing there tells a deployment that the value is new
+		deploy += " --force-new-deployment"
 	}
 	return s.result(map[string]any{"secret": name}, func() {
-		_, _ = fmt.Fprintf(p.terminal.Out, "secret %s has a new value; tasks that run see it after %s\n", name, s.again("deploy"))
+		_, _ = fmt.Fprintf(p.terminal.Out, "secret %s has a new value; tasks that run see it after %s\n", name, s.again(deploy))
 	})
+}
+
+// secretNamed is how a secret is set, and its name in AWS: one of the manifest, or one that the tasks of the service read
+// that is named.
+func (s *session) secretNamed(name string) (set func([]byte) error, inAWS string, err error) {
+	ctx := s.c.Context
+	if !s.named {
+		m, err := steps.FindSecret(s.app, name)
+		if err != nil {
+			return nil, "", usageErrorf("%w", err)
+		}
+		return func(value []byte) error { return steps.SetSecret(ctx, s.app, name, value) }, m.Name, nil
+	}
+	svc := s.service()
+	if err := svc.Read(ctx); err != nil {
+		return nil, "", err
+	}
+	arn, err := steps.SecretRead(svc.Definition, name)
+	if err != nil {
+		return nil, "", usageErrorf("%w", err)
+	}
+	return func(value []byte) error { return steps.ReplaceSecret(ctx, s.app, svc.Definition, arn, value) }, aws.SecretName(arn), nil
 }
 
 // deploySecrets starts new tasks with the values that secrets have now: its result is the release's. Before the first up

@@ -16,6 +16,7 @@ import (
 func (p *process) secretsList() *cli.Command {
 	return &cli.Command{
 		Name: "list", Usage: "show the secrets, who reads them and since when they have their value; never a value",
+		Flags: serviceFlags(),
 		Action: func(c *cli.Context) error {
 			if err := noWords(c); err != nil {
 				return err
@@ -25,16 +26,26 @@ func (p *process) secretsList() *cli.Command {
 				return err
 			}
 			defer s.close()
-			states, err := steps.SecretStates(c.Context, s.app)
+			states, err := s.secretStates()
 			if err != nil {
 				return err
-			}
-			if states == nil {
-				states = []steps.SecretState{}
 			}
 			return s.result(map[string]any{"secrets": states}, func() { s.secretTable(states) })
 		},
 	}
+}
+
+// secretStates are of the manifest's secrets, or of those that the tasks of the service read that is named.
+func (s *session) secretStates() ([]steps.SecretState, error) {
+	if !s.named {
+		states, err := steps.SecretStates(s.c.Context, s.app)
+		return append([]steps.SecretState{}, states...), err
+	}
+	svc := s.service()
+	if err := svc.Read(s.c.Context); err != nil {
+		return nil, err
+	}
+	return steps.SecretsRead(s.c.Context, s.app, svc.Definition)
 }
 
 func (s *session) secretTable(states []steps.SecretState) {
