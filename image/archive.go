@@ -42,11 +42,17 @@ func (s Spec) hashArchive(h inputs) error {
 	return errors.Join(c.hash(h), c.close())
 }
 
+const archiveWays = "`build: {archive: FILE}` names an OCI layout or what `docker save` writes"
+
 func (s Spec) noArchive(err error) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	e := &Error{What: fmt.Sprintf("there is no %s in %s", s.Archive, s.Dir), Ways: "`build: {archive: FILE}` names an OCI layout or what `docker save` writes"}
+	e := &Error{What: fmt.Sprintf("there is no %s in %s", s.Archive, s.Dir), Ways: archiveWays}
+	if info, err := os.Stat(filepath.Join(s.Dir, s.Archive)); err == nil && info.IsDir() {
+		e.What = s.Archive + ": is no OCI layout: there is no index.json in it"
+		return e
+	}
 	if len(s.Command) > 0 {
 		e.What = fmt.Sprintf("%s did not write %s in %s", s.Command[0], s.Archive, s.Dir)
 	}
@@ -71,7 +77,7 @@ func (s Spec) buildArchive(ctx context.Context, b *Built, say func(string)) erro
 		return s.noArchive(err)
 	}
 	if b.Image, err = readArchive(file, info, b.dir, s.platform()); err != nil {
-		return fmt.Errorf("%s: %w", s.Archive, err)
+		return &Error{What: s.Archive, Err: err, Ways: archiveWays}
 	}
 	return nil
 }

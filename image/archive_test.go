@@ -200,3 +200,21 @@ func TestArchiveOfACommand(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// A folder that is no layout is said to be one, not to be missing; so it is before it is built, too.
+func TestNoArchive(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{"dist/a": "", "file": "x"})
+	for archive, want := range map[string]string{
+		"dist": "dist: is no OCI layout: there is no index.json in it", "none": "there is no none in " + dir, "file": "file: is not an archive: unexpected EOF",
+	} {
+		s := Spec{Dir: dir, Archive: archive}
+		_, err := s.Tag(t.Context())
+		if archive == "file" { // what is in it is looked at when it is taken
+			_, err = s.Build(t.Context(), nil)
+		}
+		if e, ok := errors.AsType[*Error](err); !ok || e.Error() != want || e.Ways != archiveWays {
+			t.Errorf("%s: error %v, want %s", archive, err, want)
+		}
+	}
+}

@@ -68,7 +68,7 @@ func (c *buildContext) read() error {
 	info, err := c.root.Stat(c.dockerfile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &Error{What: fmt.Sprintf("there is no %s in %s", c.dockerfile, c.root.Name()), Ways: "`build: {dockerfile: PATH}` is a path in the context's folder"}
+		return &Error{What: fmt.Sprintf("there is no %s in %s", c.dockerfile, c.root.Name()), Ways: "`build: {dockerfile: PATH}` is a path in the context's folder, `context:` that folder; `go:`, `static:`, `archive:` build without a Dockerfile"}
 	case err != nil:
 		return &Error{
 			What: fmt.Sprintf("%s does not lie in the context's folder %s", c.dockerfile, c.root.Name()),

@@ -92,6 +92,9 @@ func (s Spec) goRun(ctx context.Context, say func(string), show string, args ...
 func (s Spec) goList(ctx context.Context) ([]goPackage, error) {
 	args := append([]string{"list", "-deps", listFields}, s.goTags()...)
 	out, err := s.goRun(ctx, nil, "go list "+s.Go, append(args, "--", s.goTarget())...)
+	if failed, ok := errors.AsType[*BuildError](err); ok && strings.HasPrefix(failed.Tail, "go: go.mod file not found") {
+		return nil, &Error{What: "there is no go.mod in " + s.Dir + " or above it", Ways: "make it with: go mod init NAME && go mod tidy"}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -326,13 +326,23 @@ func TestGoBuildStops(t *testing.T) {
 	}
 }
 
+// A package without a module says what is missing, not how the go tool was called.
+func TestNoModule(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{"main.go": "package main\n\nfunc main() {}\n"})
+	_, err := Spec{Dir: dir, Go: "."}.Tag(t.Context())
+	if e, ok := errors.AsType[*Error](err); !ok || e.What != "there is no go.mod in "+dir+" or above it" || !strings.Contains(e.Ways, "go mod init") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string]Spec{
 		"exactly one of them":                  {Dir: hello},
 		`platform "linux/s390x" is not one`:    {Dir: hello, Go: ".", Platform: "linux/s390x"},
 		"base image alpine lies in a registry": {Dir: hello, Go: ".", Base: "alpine", Offline: true},
-		"no such file":                         {Dir: hello + "/nothing", Go: "."},
+		"/nothing to build":                    {Dir: hello + "/nothing", Go: "."},
 		"main.go is not a folder":              {Dir: hello + "/main.go", Go: "."},
 	} {
 		if _, err := s.Tag(t.Context()); err == nil || !strings.Contains(err.Error(), want) {

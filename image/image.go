@@ -35,6 +35,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"slices"
@@ -274,10 +275,13 @@ func (s Spec) check() error {
 			Ways: "leave `base` out to build on scratch, or run without --sandbox",
 		}
 	}
-	if info, err := os.Stat(s.Dir); err != nil {
+	switch info, err := os.Stat(s.Dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return &Error{What: "there is no folder " + s.Dir + " to build", Ways: "`build: {context: FOLDER}` is relative to the manifest"}
+	case err != nil:
 		return err
-	} else if !info.IsDir() {
-		return fmt.Errorf("%s is not a folder", s.Dir)
+	case !info.IsDir():
+		return &Error{What: s.Dir + " is not a folder", Ways: "`build: {context: FOLDER}` is relative to the manifest"}
 	}
 	return nil
 }

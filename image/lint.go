@@ -17,6 +17,16 @@ func (s Spec) Lint(b *Built, o lint.Options) ([]lint.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.Static != "" {
+		c, err := s.openStatic()
+		if err != nil {
+			return nil, err
+		}
+		defer c.close() // opened for reading
+		if !c.has("index.html") {
+			o.NoIndex = s.Static
+		}
+	}
 	if s.Dockerfile == "" {
 		return lint.Image(built, o), nil
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,6 +68,9 @@ func (s Spec) hashStatic(ctx context.Context, h inputs) error {
 	if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
 		return err
 	}
+	if err := c.served(s.Static); err != nil {
+		return err
+	}
 	h.line("static", set.GOVERSION, set.GOAMD64, set.GOARM64, set.GOEXPERIMENT, set.GOFIPS140, fileserver, fileserverModule, staticDockerfile)
 	h.line(server.goFlags()...)
 	return c.hash(h)
@@ -74,13 +79,37 @@ func (s Spec) hashStatic(ctx context.Context, h inputs) error {
 // openStatic opens the folder. A .dockerignore in it is heeded.
 func (s Spec) openStatic() (*buildContext, error) {
 	dir := filepath.Join(s.Dir, s.Static)
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil, &Error{What: dir + " is not a folder", Ways: "`build: {static: FOLDER}` takes a folder of files, such as ./public or ./dist; build them first", Err: err}
+	const ways = "`build: {static: FOLDER}` takes a folder of files, such as ./public or ./dist; build them first"
+	switch info, err := os.Stat(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &Error{What: fmt.Sprintf("there is no folder %s in %s", s.Static, s.Dir), Ways: ways}
+	case err != nil:
+		return nil, err
+	case !info.IsDir():
+		return nil, &Error{What: s.Static + " is not a folder", Ways: ways}
 	}
 	if filepath.Clean(s.Static) != "." { // they are paths in Dir
 		return openFolder(dir, nil)
 	}
 	return openFolder(dir, s.Exclude)
+}
+
+// served refuses a folder of which nothing would be served: the tool that fills it has yet to run, or .dockerignore lists it all.
+func (c *buildContext) served(folder string) error {
+	some := errors.New("something")
+	err := c.walk(func(e entry) error {
+		if e.info.IsDir() {
+			return nil
+		}
+		return some
+	})
+	if err == nil {
+		return &Error{What: folder + " has no file to serve", Ways: "build the files first, or see its .dockerignore"}
+	}
+	if errors.Is(err, some) {
+		return nil
+	}
+	return err
 }
 
 // buildStatic builds the server, and puts it and the folder into an image.

@@ -62,11 +62,15 @@ func TestStaticRuns(t *testing.T) {
 
 func TestStaticErrors(t *testing.T) {
 	s := Spec{Dir: folder(t, map[string]string{"file": ""}), Static: "dist"}
-	if _, err := s.Build(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "dist is not a folder") {
+	if _, err := s.Build(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "there is no folder dist in ") {
 		t.Errorf("error %v", err)
 	}
 	s.Static = "file"
 	if _, err := s.Tag(t.Context()); err == nil || !strings.Contains(err.Error(), "file is not a folder") {
+		t.Errorf("error %v", err)
+	}
+	empty := Spec{Dir: folder(t, map[string]string{"dist/.dockerignore": "*\n", "dist/a/b": ""}), Static: "dist"}
+	if _, err := empty.Tag(t.Context()); err == nil || err.Error() != "dist has no file to serve" {
 		t.Errorf("error %v", err)
 	}
 	s.Static = "."

@@ -58,6 +58,7 @@ type Options struct {
 	Command     bool              // the service has a command of its own: CMD counts for nothing
 	HealthCheck bool              // the service's container has a health check of its own
 	Context     *Context
+	NoIndex     string // a folder to serve without an index.html; "" is none
 	Built       *Built // the image that came of it
 }
 

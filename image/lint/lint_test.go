@@ -103,6 +103,8 @@ var cases = []struct {
 	{"unknown-user", "FROM scratch\nUSER root\n", Options{}, nil},
 	{"unknown-user", "FROM scratch\nARG U\nUSER $U\n", Options{}, nil},
 	{"unknown-user", "FROM node:24\nUSER node\n", Options{}, nil},
+	{"no-index", "FROM a:1\n", Options{NoIndex: "dist"}, []string{"0 warning"}},
+	{"no-index", "FROM a:1\n", Options{}, nil},
 	{"unused-arg", "ARG A\nFROM a:1\nARG B=1\nENV C=1\n", Options{Args: map[string]string{"A": "1", "B": "2"}}, nil},
 	{"unused-arg", "FROM a:1\nENV C=1\n", Options{Args: map[string]string{"C": "1", "http_proxy": "1", "BUILDKIT_INLINE_CACHE": "1", "SOURCE_DATE_EPOCH": "0"}}, []string{"0 warning"}},
 	{"exec-form", "FROM a:1\nCMD npm start\n", Options{}, []string{"2 warning"}},

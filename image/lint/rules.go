@@ -26,6 +26,7 @@ var rules = []Rule{
 	{"secret-in-copy", "", Warning, "COPY or ADD puts .env, a private key or stored credentials into the image; a note where that depends on what is in the file", "list it in .dockerignore; the container gets it by `secrets:`, a RUN by --mount=type=secret"},
 	{"non-root", "", Warning, "the container runs as root; a note where only the base image knows", "USER 65532, or the user that the base has for it (node, nonroot), before CMD; without a Dockerfile, a base that has one"},
 	{"exec-form", "JSONArgsRecommended", Warning, "CMD or ENTRYPOINT is no list: a shell stands before the program and keeps SIGTERM from it", `write it as a list, such as CMD ["node", "server.js"]; where it takes a shell, begin it with exec`},
+	{"no-index", "", Warning, "the folder of `static:` has no index.html: / is answered with 404", "serve the folder that the tool has built (dist, build, public), or name the page index.html"},
 	{"pinned-base", "", Warning, "an image has no tag, or `latest`: tomorrow's build is another one", "name a version, such as node:24-slim, or a digest"},
 	{"unused-arg", "", Warning, "`args:` of the manifest gives a value to what no ARG of the Dockerfile takes", "ARG NAME in the stage that needs it, or take it out of `args:`"},
 	{"expose-port", "", Warning, "EXPOSE has ports, and not the `container_port` that the manifest gives; a note where the base image says so", "EXPOSE what the program listens on, and set `container_port` to it or leave it out"},

@@ -20,6 +20,9 @@ func (l *linter) runs() {
 	l.user()
 	l.passwd()
 	l.unused()
+	if l.NoIndex != "" {
+		l.add("no-index", nil, "%s has no index.html: / is answered with 404", l.NoIndex)
+	}
 	l.signals()
 	l.ports()
 	if l.file != nil && l.last.health == nil && !l.HealthCheck && (l.Built == nil || l.Built.Config.Config.Healthcheck == nil) {

@@ -45,6 +45,7 @@ type buildResult struct {
 	Engine   string  `json:"engine"`
 	Route    string  `json:"route"`
 	Seconds  float64 `json:"build_seconds"`
+	Archive  string  `json:"archive,omitempty"` // file that it was written to
 
 	Findings []lint.Finding `json:"findings"` // about the Dockerfile and the image
 }
@@ -58,6 +59,9 @@ func (p *process) doBuild(c *cli.Context) error {
 		return err
 	}
 	defer s.close()
+	if c.String("archive") == "-" {
+		return usageErrorf("--archive takes the name of a file: stdout has the result")
+	}
 	s.app.Options = steps.Options{Builder: c.String("builder"), NoCache: c.Bool("no-cache"), Pass: passed(c), Platform: c.String("platform"), Compression: c.String("compression"), Offline: c.Bool("sandbox")}
 	spec, ok, err := (&steps.Image{App: s.app}).Spec(c.Context)
 	switch {
@@ -81,7 +85,8 @@ func (p *process) doBuild(c *cli.Context) error {
 	if err := b.Settle(c.Context); err != nil {
 		return err
 	}
-	if file := c.String("archive"); file != "" {
+	file := c.String("archive")
+	if file != "" {
 		if err := b.Archive(file, s.app.Manifest.Repository.Name+":"+tag); err != nil {
 			return err
 		}
@@ -90,6 +95,7 @@ func (p *process) doBuild(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	r.Archive = file
 	found, err := steps.Lint(s.app, spec, b)
 	if err != nil {
 		return err
@@ -125,10 +131,14 @@ func (r buildResult) facts() []ui.Fact {
 	if r.Index != "" {
 		facts = append(facts, ui.Fact{Name: "index", Value: r.Index})
 	}
-	return append(facts, []ui.Fact{
-		{Name: "size", Value: fmt.Sprintf("%.1f MB in %d %s", float64(r.Size)/1e6, r.Layers, layers)},
+	facts = append(facts, []ui.Fact{
+		{Name: "size", Value: fmt.Sprintf("%s in %d %s", ui.Bytes(r.Size), r.Layers, layers)},
 		{Name: "built", Value: strings.TrimPrefix(built, " in ")},
 	}...)
+	if r.Archive != "" {
+		facts = append(facts, ui.Fact{Name: "archive", Value: r.Archive})
+	}
+	return facts
 }
 
 // buildable says whether somebody here can build the image of these steps, where one has to be built: who is asked once NAT

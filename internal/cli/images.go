@@ -92,7 +92,7 @@ func showImages(out ui.Stream, all []release.RepositoryImage) {
 			prune = "would be deleted"
 		}
 		rows[i] = []string{
-			strings.TrimPrefix(m.Digest, "sha256:")[:12], strings.Join(tags, " "), fmt.Sprintf("%.1f MB", float64(m.Size)/1e6),
+			strings.TrimPrefix(m.Digest, "sha256:")[:12], strings.Join(tags, " "), ui.Bytes(m.Size),
 			m.PushedAt.Local().Format(time.DateTime), strings.Join(releases, " "), prune,
 		}
 	}
@@ -127,12 +127,14 @@ func (p *process) doImagesPrune(c *cli.Context) error {
 		}
 	}
 	result := map[string]any{"repository": repository, "images": gone, "deleted": len(gone), "kept": len(all) - len(gone), "dry_run": c.Bool("dry-run")}
-	what := fmt.Sprintf("%d of %d images, %.1f MB with layers that others share", len(gone), len(all), float64(freed)/1e6)
+	what := fmt.Sprintf("%d of %d images, %s with layers that others share", len(gone), len(all), ui.Bytes(freed))
 	if len(gone) == 0 || c.Bool("dry-run") {
 		return s.result(result, func() {
-			if len(gone) > 0 {
-				showImages(p.terminal.Out, gone)
+			if len(gone) == 0 {
+				_, _ = fmt.Fprintf(p.terminal.Out, "nothing to delete of %d images: fargatectl images list shows why each stays\n", len(all))
+				return
 			}
+			showImages(p.terminal.Out, gone)
 			_, _ = fmt.Fprintln(p.terminal.Out, "would delete "+what)
 		})
 	}

@@ -84,9 +84,12 @@ func (s *session) pushed(img *steps.Image) error {
 		r.Engine, r.Route, r.BuildSeconds, r.PushSeconds = b.Tool, b.Route, inSeconds(b.Took), inSeconds(p.Took)
 	}
 	return s.result(r, func() {
-		text := fmt.Sprintf("%d of %d layers, %.1f MB in %s", r.LayersUploaded, r.Layers, float64(r.BytesUploaded)/1e6, ui.Took(time.Duration(r.PushSeconds*float64(time.Second))))
-		if r.There {
+		text := fmt.Sprintf("%d of %d layers, %s in %s", r.LayersUploaded, r.Layers, ui.Bytes(r.BytesUploaded), ui.Took(time.Duration(r.PushSeconds*float64(time.Second))))
+		switch {
+		case r.There:
 			text = "nothing: the image of these inputs is there"
+		case r.LayersUploaded == 0:
+			text = "nothing: all its layers are there"
 		}
 		ui.Facts(s.terminal.Out, ui.Fact{Name: "image", Value: r.Image}, ui.Fact{Name: "tag", Value: r.Tag}, ui.Fact{Name: "uploaded", Value: text},
 			ui.Fact{Name: "next", Value: s.again("deploy --image " + r.Image)})

@@ -130,7 +130,11 @@ func (r *reading) checkBuild() {
 		}
 	}
 	if b.Base != "" && b.Go == "" {
-		r.bad(path("base"), "a Dockerfile says its base itself (FROM)", "base is a key of a Go build, and build has no go")
+		hint := "a Dockerfile says its base itself (FROM)"
+		if what != "" {
+			hint = "drop it: " + what + " is built on none"
+		}
+		r.bad(path("base"), hint, "base is a key of a Go build, and build has no go")
 	}
 	if len(b.Command) > 0 && b.Archive == "" {
 		r.bad(path("command"), "archive is the OCI layout or the tar that the command writes", "command needs archive, and build has none")

@@ -145,3 +145,14 @@ func escape(text []byte) []byte {
 	}
 	return out
 }
+
+// Bytes is a size as people read it: "719 B", "12.3 kB", "2.8 MB".
+func Bytes(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 999_950:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+}
