@@ -26,6 +26,7 @@ type row struct {
 	step   string
 	since  time.Time
 	text   string // the latest, in one line
+	note   string // the end of text that a change has said of itself; "" where it has said nothing
 	open   []*doing
 	done   []*deploy.Change
 	failed bool
@@ -51,6 +52,7 @@ func (b *board) take(e deploy.Event) (row, time.Duration) {
 			b.done[slices.Index(ops[:], c.Op)]++
 		}
 	}
+	r.note = ""
 	switch e.State {
 	case deploy.Begun:
 		if e.Change != nil {
@@ -59,7 +61,8 @@ func (b *board) take(e deploy.Event) (row, time.Duration) {
 	case deploy.Noted:
 		r.text = line(e.Text)
 		if e.Change != nil {
-			r.text = doingText(e.Change) + ": " + r.text
+			r.note = r.text
+			r.text = doingText(e.Change) + ": " + r.note
 		}
 	case deploy.Waiting:
 		r.text = "waiting: " + line(e.Text)

@@ -183,6 +183,9 @@ func (l *live) rows(now time.Time, w, h int) []string {
 	var rows []string
 	for _, r := range shown {
 		text := r.text
+		if room := w - ansi.StringWidth(l.row(glyph, r.step, "", "")); r.note != "" && ansi.StringWidth(text) >= room {
+			text = r.note // what is built is known; how far it is would be cut off
+		}
 		if u := l.usual[r.step]; u > 0 {
 			text += l.s.in(dim, ", usually ~"+whole(u))
 		}
