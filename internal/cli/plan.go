@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"slices"
+
 	"github.com/urfave/cli/v2"
 
+	"github.com/fargatectl/fargatectl/deploy"
 	"github.com/fargatectl/fargatectl/internal/ui"
 )
 
@@ -41,8 +44,13 @@ func (p *process) doPlan(c *cli.Context) error {
 	if refused != nil {
 		return refused
 	}
-	if !plan.Empty() && c.Bool("detailed-exitcode") {
+	if !altering(plan).Empty() && c.Bool("detailed-exitcode") {
 		return &quietError{exitChanges}
 	}
 	return nil
+}
+
+// altering is the plan without the look at the image's scan, which --fail-on takes every time and which alters nothing.
+func altering(p deploy.Plan) deploy.Plan {
+	return slices.DeleteFunc(slices.Clone(p), func(st deploy.Planned) bool { return st.Step == "scan" })
 }

@@ -125,6 +125,7 @@ type upResult struct {
 }
 
 func (s *session) done(plan deploy.Plan, all []deploy.Step) error {
+	plan = altering(plan)
 	n, took := plan.Count(), s.took()
 	built := buildTook(all)
 	r := upResult{steps.OutputsOf(all), n[0], n[1] + n[2], n[3], inSeconds(took), inSeconds(built)}
