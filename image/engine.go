@@ -186,7 +186,7 @@ func (s Spec) buildWith(ctx context.Context, e *Engine, b *Built, say func(strin
 		return err
 	}
 	defer c.close() // opened for reading
-	b.Tool = e.Name + " " + e.Version
+	b.Tool, b.engine = e.Name+" "+e.Version, true
 	if e.Warning != "" {
 		say(e.Warning)
 	}

@@ -84,6 +84,16 @@ type Pass struct {
 	CacheTo   []string
 }
 
+// names are the flags that are given.
+func (p Pass) names() (given []string) {
+	for i, word := range p.flags() {
+		if i%2 == 0 && !slices.Contains(given, word) {
+			given = append(given, word)
+		}
+	}
+	return given
+}
+
 func (p Pass) flags() (argv []string) {
 	for _, f := range []struct {
 		name   string
@@ -107,6 +117,7 @@ type Built struct {
 	Tool   string // what built it: "go1.26.8", "docker 28.2.2"
 	Route  string // how it comes from an engine: layout, bridge, archive; native without one
 
+	engine bool         // a container engine has built it
 	others []v1.Image   // for further platforms
 	kept   *kept        // by the engine that has built it
 	local  *http.Server // that Settle has taken it to
@@ -209,6 +220,9 @@ func (s Spec) Build(ctx context.Context, say func(string)) (*Built, error) {
 	}
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
+	}
+	if unused := s.Pass.names(); len(unused) > 0 && !b.engine {
+		say("not used, since no container engine builds this: " + strings.Join(unused, ", "))
 	}
 	b.Took, b.Route = time.Since(begin), cmp.Or(b.Route, "native")
 	return b, nil

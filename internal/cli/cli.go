@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -179,15 +180,18 @@ func setUsage(commands []*cli.Command) {
 	}
 }
 
+// unread is how the flag package says that a value does not have the form of its flag.
+var unread = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-(\S+): parse error$`)
+
 func usage(c *cli.Context, err error, _ bool) error {
 	hint := "see fargatectl --help"
-	if strings.Contains(err.Error(), "-timeout") {
-		return &usageError{err, "a duration has a unit: 90s, 20m"}
-	}
 	flags, command := c.App.Flags, "fargatectl"
 	if c.Command != nil && c.Command.Name != "" && c.Command.Name != c.App.Name {
 		hint = "see " + c.Command.HelpName + " --help"
 		flags, command = slices.Concat(c.Command.Flags, flags), strings.TrimPrefix(c.Command.HelpName, "fargatectl ")
+	}
+	if m := unread.FindStringSubmatch(err.Error()); m != nil {
+		return misfit(flags, m[2], m[1], hint)
 	}
 	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
 		name = strings.TrimLeft(name, "-")
@@ -197,6 +201,28 @@ func usage(c *cli.Context, err error, _ bool) error {
 		err = fmt.Errorf("%s has no flag --%s", command, name)
 	}
 	return &usageError{err, hint}
+}
+
+// misfit says what a flag takes instead of a value.
+func misfit(flags []cli.Flag, name, value, hint string) error {
+	dashes, want := "--", "of another form"
+	if len(name) == 1 {
+		dashes = "-"
+	}
+	for _, f := range flags {
+		if !slices.Contains(f.Names(), name) {
+			continue
+		}
+		switch f.(type) {
+		case *cli.DurationFlag:
+			want, hint = "no duration", "a duration has a unit: 90s, 20m"
+		case *cli.BoolFlag:
+			want = "neither true nor false"
+		default:
+			want = "no number"
+		}
+	}
+	return &usageError{fmt.Errorf("%s%s %s is %s", dashes, name, value, want), hint}
 }
 
 // suggestFlag is the flag whose name is one or two letters away, "" when there is none. Names of one letter are no guess.

@@ -27,6 +27,9 @@ func Load(file string, o Options) (*Manifest, error) {
 	case err != nil:
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, errors.Join(&folder{file}, f.Close())
+	}
 	src, err := io.ReadAll(io.LimitReader(f, maxSize+1))
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
@@ -79,4 +82,14 @@ func Parse(file string, src []byte, o Options) (*Manifest, error) {
 		return nil, err
 	}
 	return r.m, nil
+}
+
+// folder is a manifest that is none.
+type folder struct{ file string }
+
+func (e *folder) Error() string { return "the manifest " + e.file + " is a folder" }
+
+// Hint says the way out.
+func (e *folder) Hint() string {
+	return "name the file in it: --file " + filepath.Join(e.file, "fargatectl.yaml")
 }
