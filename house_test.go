@@ -25,19 +25,20 @@ var floors = []struct {
 	sdk      bool
 }{
 	{"deploy", nil, false},
-	{"image", nil, false},
+	{"image", []string{"internal/near"}, false},
 	{"aws", nil, true},
 	{"internal/datachannel", nil, true},
-	{"internal/manifest", nil, false},
+	{"internal/manifest", []string{"internal/near"}, false},
+	{"internal/near", nil, false},
 	{"internal/ui", []string{"deploy"}, false},
 	{"internal/logs", []string{"aws"}, true},
-	{"internal/session", []string{"aws", "deploy", "internal/datachannel", "internal/logs", "internal/manifest", "internal/oneoff", "internal/release", "internal/schedule"}, true},
-	{"internal/oneoff", []string{"aws", "deploy", "internal/logs", "internal/manifest"}, true},
-	{"internal/release", []string{"aws", "deploy", "internal/logs", "internal/manifest", "internal/oneoff", "internal/schedule"}, true},
+	{"internal/session", []string{"aws", "deploy", "internal/datachannel", "internal/logs", "internal/manifest", "internal/near", "internal/oneoff", "internal/release", "internal/schedule"}, true},
+	{"internal/oneoff", []string{"aws", "deploy", "internal/logs", "internal/manifest", "internal/near"}, true},
+	{"internal/release", []string{"aws", "deploy", "internal/logs", "internal/manifest", "internal/near", "internal/oneoff", "internal/schedule"}, true},
 	{"internal/sandbox", []string{"internal/datachannel", "internal/schedule"}, true},
 	{"internal/schedule", nil, false},
 	{"internal/witness", nil, true},
-	{"steps", []string{"aws", "deploy", "image", "internal/logs", "internal/manifest", "internal/oneoff", "internal/release", "internal/schedule"}, true},
+	{"steps", []string{"aws", "deploy", "image", "internal/logs", "internal/manifest", "internal/near", "internal/oneoff", "internal/release", "internal/schedule"}, true},
 }
 
 // Imports run one way: no package is linked with one of a floor above.

@@ -20,6 +20,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/fargatectl/fargatectl/deploy"
+	"github.com/fargatectl/fargatectl/internal/near"
 	"github.com/fargatectl/fargatectl/internal/ui"
 )
 
@@ -195,8 +196,8 @@ func usage(c *cli.Context, err error, _ bool) error {
 	}
 	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
 		name = strings.TrimLeft(name, "-")
-		if near := suggestFlag(flags, name); near != "" {
-			hint = "did you mean --" + near + "?"
+		if meant := suggestFlag(flags, name); meant != "" {
+			hint = "did you mean --" + meant + "?"
 		}
 		err = fmt.Errorf("%s has no flag --%s", command, name)
 	}
@@ -225,55 +226,33 @@ func misfit(flags []cli.Flag, name, value, hint string) error {
 	return &usageError{fmt.Errorf("%s%s %s is %s", dashes, name, value, want), hint}
 }
 
-// suggestFlag is the flag whose name is one or two letters away, "" when there is none. Names of one letter are no guess.
+// suggestFlag is the flag that was meant, "" where none is near. Names of one or two letters are no guess.
 func suggestFlag(flags []cli.Flag, name string) string {
-	near, least := "", 3
+	var known []string
 	for _, f := range flags {
-		if d := distance(f.Names()[0], name); d < least && len(name) > 2 {
-			near, least = f.Names()[0], d
-		}
+		known = append(known, f.Names()[0])
 	}
-	return near
+	if len(name) < 3 {
+		return ""
+	}
+	return near.Word(name, known)
 }
 
 func unknownCommand(c *cli.Context, name string) error {
 	hint := "see fargatectl --help"
-	if near := suggest(c.App.Commands, name); near != "" {
-		hint = fmt.Sprintf("did you mean %q?", near)
+	if meant := suggest(c.App.Commands, name); meant != "" {
+		hint = fmt.Sprintf("did you mean %q?", meant)
 	}
 	return &usageError{fmt.Errorf("unknown command %q", name), hint}
 }
 
-// suggest is the command whose name is one or two letters away, "" when there is none.
+// suggest is the command that was meant, "" where none is near.
 func suggest(commands []*cli.Command, name string) string {
-	near, least := "", 3
+	var known []string
 	for _, c := range commands {
-		if d := distance(c.Name, name); d < least {
-			near, least = c.Name, d
-		}
+		known = append(known, c.Name)
 	}
-	return near
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range a {
-		left := row[0]
-		row[0] = i + 1
-		for j := range b {
-			replace := left
-			if a[i] != b[j] {
-				replace++
-			}
-			left = row[j+1]
-			row[j+1] = min(replace, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
+	return near.Word(name, known)
 }
 
 // report shows an error and returns its exit code.

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/fargatectl/fargatectl/internal/near"
 	"github.com/fargatectl/fargatectl/internal/sandbox"
 )
 
@@ -69,14 +71,18 @@ func knownFault(code string) bool {
 	return false
 }
 
-// unknownFault suggests the code that is nearest: a long one may be further off than a short one.
+// unknownFault suggests the code that is nearest, or one that the word is a part of.
 func unknownFault(code string) error {
-	hint, least := "fargatectl sandbox fault --list shows them all", 1<<10
+	var known []string
+	part := ""
 	for _, f := range sandbox.Faults() {
-		known, got := strings.ToLower(f.Code), strings.ToLower(code)
-		if d := distance(known, got); d < least && (d <= len(known)/3 || len(got) > 3 && strings.Contains(known, got)) {
-			hint, least = fmt.Sprintf("did you mean %q?", f.Code), d
+		if known = append(known, f.Code); part == "" && len(code) > 3 && strings.Contains(strings.ToLower(f.Code), strings.ToLower(code)) {
+			part = f.Code
 		}
+	}
+	hint := "fargatectl sandbox fault --list shows them all"
+	if meant := cmp.Or(near.Word(code, known), part); meant != "" {
+		hint = fmt.Sprintf("did you mean %q?", meant)
 	}
 	return &usageError{fmt.Errorf("there is no fault %q", code), hint}
 }
