@@ -27,7 +27,7 @@ case "$1 $2" in
 "info --format") [ -z "$FAKE_HANGS" ] || exec sleep 60; [ -n "$FAKE_SERVER" ] || exit 1; printf '{"ServerVersion":"%s"%s}\n' "$FAKE_SERVER" "$FAKE_INFO" ;;
 "context inspect") [ -z "$5" ] && echo "$FAKE_ENDPOINT" || echo "$FAKE_OTHER" ;;
 "buildx version") [ -n "$FAKE_DRIVER" ] || exit 1 ;;
-"buildx inspect") printf 'Name: x\nDriver:  %s\nNodes:\nEndpoint:  far\n' "$FAKE_DRIVER" ;;
+"buildx inspect") [ -z "$FAKE_INSPECT" ] || { $FAKE_INSPECT; exit; }; printf 'Name: x\nDriver:  %s\nNodes:\nEndpoint:  far\n' "$FAKE_DRIVER" ;;
 "save "*) cat "$FAKE/saved.tar" ;;
 "tag "* | "rmi "*) ;;
 "push "*) [ -z "$FAKE_PUSH_FAILS" ] || { echo "no space left on device" >&2; exit 1; } ;;
@@ -149,11 +149,14 @@ func TestDockerArguments(t *testing.T) {
 	full.Pass = Pass{Secrets: []string{"id=npm,env=TOKEN"}, SSH: []string{"default"}, CacheFrom: []string{"type=registry,ref=x"}}
 	w := &workshop{dockerfile: "Dockerfile", tag: "t:1", idFile: "id", ignore: "ignored"}
 	out := &workshop{dockerfile: "build/Dockerfile", layout: "out"}
+	const given = "--platform linux/arm64 --file build/Dockerfile --target prod --build-arg COMMIT --build-arg VERSION --secret id=npm,env=TOKEN --ssh default --cache-from "
 	for want, got := range map[string][]string{
 		"docker buildx build --progress=plain --provenance=false --sbom=false --load --iidfile id --tag t:1 --platform linux/amd64 --file Dockerfile -": docker{}.build(&Engine{bin: "docker", buildx: true}, s, w),
 		"docker build --iidfile id --tag t:1 --platform linux/amd64 --file Dockerfile -":                                                                docker{}.build(&Engine{bin: "docker"}, s, w),
 		"docker buildx build --progress=plain --provenance=false --sbom=false --builder far --output type=oci,tar=false,dest=out --platform linux/arm64 --file build/Dockerfile --target prod --build-arg COMMIT --build-arg VERSION --secret id=npm,env=TOKEN --ssh default --cache-from type=registry,ref=x -": docker{}.build(&Engine{bin: "docker", buildx: true, builder: "far"}, full, out),
 		"podman build --layers --format docker --iidfile id --tag t:1 --ignorefile ignored --platform linux/amd64 --file Dockerfile .":                                                                                                                                                                           podman{}.build(&Engine{bin: "podman"}, s, w),
+		"podman build --layers --format docker --iidfile  --tag  --ignorefile  " + given + "index.docker.io/library/x .":                                                                                                                                                                                         podman{}.build(&Engine{bin: "podman"}, full, &workshop{dockerfile: "build/Dockerfile"}),
+		"nerdctl build --progress=plain --provenance=false --sbom=false --output type=oci,tar=false,dest=out " + given + "type=registry,ref=x .":                                                                                                                                                                 nerdctl{}.build(&Engine{bin: "nerdctl"}, full, out),
 		"nerdctl build --progress=plain --provenance=false --sbom=false --output type=oci,tar=false,dest=out --platform linux/amd64 --file build/Dockerfile .":                                                                                                                                                   nerdctl{}.build(&Engine{bin: "nerdctl"}, s, out),
 	} {
 		if strings.Join(got, " ") != want {
@@ -271,7 +274,11 @@ func TestDockerErrors(t *testing.T) {
 			}
 			temp := t.TempDir()
 			t.Setenv("TMPDIR", temp)
+			begin := time.Now()
 			_, err := Spec{Dir: dir, Dockerfile: "Dockerfile", Builder: c.env["BUILDER"]}.Build(t.Context(), nil)
+			if took := time.Since(begin); name == "no docker" && took > time.Second {
+				t.Errorf("it took %s to see that there is no engine", took)
+			}
 			if err == nil || !strings.HasPrefix(err.Error(), c.what) {
 				t.Errorf("error %v\nwant %q", err, c.what)
 			}
@@ -289,18 +296,53 @@ func TestDockerErrors(t *testing.T) {
 	}
 }
 
-func TestDockerThatHangs(t *testing.T) {
-	fakeDocker(t)
+// Engines that hang cost 3 s together, and whoever answers builds.
+func TestEnginesThatHang(t *testing.T) {
+	fake := fakeDocker(t)
 	t.Setenv("FAKE_HANGS", "1")
-	s := Spec{Dir: folder(t, map[string]string{"Dockerfile": ""}), Dockerfile: "Dockerfile", Builder: "docker"}
-	begin := time.Now()
-	if _, err := s.Build(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "no engine answers") || time.Since(begin) > 10*time.Second {
-		t.Errorf("%v after %s", err, time.Since(begin))
+	write(t, fake, map[string]string{"podman": "#!/bin/sh\nexec sleep 60\n", "nerdctl": "#!/bin/sh\nexec sleep 60\n", "buildah": "#!/bin/sh\necho '{\"version\":\"1.28.2\"}'\n"})
+	for _, name := range []string{"podman", "nerdctl", "buildah"} {
+		if err := os.Chmod(filepath.Join(fake, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
+	begin := time.Now()
+	found, missing := DetectEngines(t.Context(), "")
+	if took := time.Since(begin); took < engineTimeout || took > 2*engineTimeout-time.Second/2 {
+		t.Errorf("%s", took)
+	}
+	if len(found) != 1 || found[0].Name != "buildah" || found[0].Version != "1.28.2" {
+		t.Errorf("%+v", found)
+	}
+	if len(missing) != 4 || !strings.HasPrefix(missing[0].Why, "no engine answers at ssh://builder within 3s") || !strings.Contains(missing[1].Why, "does not answer") {
+		t.Errorf("%+v", missing)
+	}
+	s := Spec{Dir: folder(t, map[string]string{"Dockerfile": ""}), Dockerfile: "Dockerfile", Builder: "docker"}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := s.Build(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A builder of buildx that was named and is not there is no reason to take another one.
+func TestNoSuchBuilder(t *testing.T) {
+	fakeDocker(t)
+	for _, c := range []struct{ inspect, variable, builder, want string }{
+		{"false", "", "docker", ""}, // without a place for its files buildx can't build, and the legacy builder can
+		{"false", "far", "docker", "there is no buildx builder far that answers within 3s (docker buildx ls)"},
+		{"false", "", "docker:far", "there is no buildx builder far that answers within 3s (docker buildx ls)"},
+		{"exec sleep 60", "", "docker", "its buildx builder does not answer within 3s (docker buildx inspect)"},
+	} {
+		t.Setenv("FAKE_INSPECT", c.inspect)
+		t.Setenv("BUILDX_BUILDER", c.variable)
+		found, missing := DetectEngines(t.Context(), c.builder)
+		switch {
+		case c.want == "" && (len(found) != 1 || found[0].Warning == ""):
+			t.Errorf("%+v: %+v %+v", c, found, missing)
+		case c.want != "" && (len(found) != 0 || len(missing) != 1 || missing[0].Why != c.want):
+			t.Errorf("%+v: %+v %+v", c, found, missing)
+		}
 	}
 }
 

@@ -28,11 +28,11 @@ type dockerInfo struct {
 func (docker) find(ctx context.Context, e *Engine) error {
 	var wg sync.WaitGroup
 	var info, inspect, endpoint, client string
-	var err, plugin error
+	var err, plugin, builder error
 	wg.Go(func() { info, err = e.ask(ctx, "info", "--format", "{{json .}}") })
 	wg.Go(func() {
 		if _, plugin = e.ask(ctx, "buildx", "version"); plugin == nil {
-			inspect, plugin = e.ask(ctx, e.buildxArgs("inspect")...)
+			inspect, builder = e.ask(ctx, e.buildxArgs("inspect")...)
 		}
 	})
 	wg.Go(func() { client, _ = e.ask(ctx, "--version") })
@@ -42,12 +42,15 @@ func (docker) find(ctx context.Context, e *Engine) error {
 		}
 	})
 	wg.Wait()
-	driver := buildxField(inspect, "Driver:")
-	e.buildx = plugin == nil
-	if e.builder != "" && !e.buildx {
-		return fmt.Errorf("there is no buildx builder %s (docker buildx ls)", e.builder)
+	driver, named := buildxField(inspect, "Driver:"), cmp.Or(e.builder, os.Getenv("BUILDX_BUILDER"))
+	e.buildx = plugin == nil && builder == nil
+	switch {
+	case named != "" && (e.builder != "" || plugin == nil) && !e.buildx: // another one would build, which nobody has asked for
+		return fmt.Errorf("there is no buildx builder %s that answers within %s (docker buildx ls)", named, engineTimeout)
+	case builder != nil && ctx.Err() != nil:
+		return fmt.Errorf("its buildx builder does not answer within %s (docker buildx inspect)", engineTimeout)
 	}
-	if driver == "docker" && cmp.Or(e.builder, os.Getenv("BUILDX_BUILDER")) != "" {
+	if driver == "docker" && named != "" {
 		// The engine of a context, which need not be the one in use: the image will be there.
 		e.context = buildxField(inspect, "Endpoint:")
 		info, err = e.ask(ctx, e.docker("info", "--format", "{{json .}}")[1:]...)
