@@ -148,6 +148,17 @@ func TestHostileLayouts(t *testing.T) {
 		"no manifest":              {remove(manifest), digest(manifest) + " is named, and missing"},
 		"no configuration":         {remove(config), digest(config) + " is named, and missing"},
 		"no layer":                 {remove(layer), digest(layer) + " is named, and missing"},
+		"a layer that unpacks otherwise": {func(m handmade) {
+			m["index.json"] = indexOf(m.blob(ociManifest, manifestOf(m.blob(ociConfig, configOf("another")), m.blob(ociLayer, layerText))))
+		}, "layer " + digest(layer) + " unpacks to " + digest(layer) + ", and the configuration says sha256:" + sumOf("another") + ": no task would start"},
+		"a packed layer that unpacks otherwise": {func(m handmade) {
+			packed := string(zipped(t, []byte(layerText)))
+			m["index.json"] = indexOf(m.blob(ociManifest, manifestOf(m.blob(ociConfig, configOf(packed)), m.blob(ociLayer, packed))))
+		}, " unpacks to " + digest(layer) + ", and the configuration says sha256:"},
+		"a layer that breaks off": {func(m handmade) {
+			packed := string(zipped(t, noise(1000))[:500])
+			m["index.json"] = indexOf(m.blob(ociManifest, manifestOf(m.blob(ociConfig, configOf("another")), m.blob(ociLayer, packed))))
+		}, ": unexpected EOF"},
 		"fewer layers": {func(m handmade) {
 			m["index.json"] = indexOf(m.blob(ociManifest, manifestOf(m.blob(ociConfig, configOf()), m.blob(ociLayer, layerText))))
 		}, "the manifest has 1 layers, and the configuration 0"},

@@ -121,6 +121,32 @@ func TestArchive(t *testing.T) {
 	}
 }
 
+// What a layer unpacks to is looked at once; whether it is what its digest says, each time.
+func TestLayerSeen(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	m, dir := layoutMade(), t.TempDir()
+	packed := string(zipped(t, []byte(layerText)))
+	m["index.json"] = indexOf(m.blob(ociManifest, manifestOf(m.blob(ociConfig, configOf(layerText)), m.blob(ociLayer, packed))))
+	write(t, dir, m)
+	layer, err := v1.NewHash("sha256:" + sumOf(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		mustBuild(t, Spec{Dir: filepath.Dir(dir), Archive: filepath.Base(dir)})
+		if !seenLayer(layer).is("sha256:" + sumOf(layerText)) {
+			t.Error("what the layer unpacks to is not kept")
+		}
+	}
+	m["index.json"] = indexOf(m.blob(ociManifest, manifestOf(m.blob(ociConfig, configOf("another")), m.blob(ociLayer, packed))))
+	write(t, dir, m)
+	refused(t, "another configuration", filepath.Dir(dir), filepath.Base(dir), "no task would start")
+	seenLayer(layer).note("sha256:" + sumOf("another"))
+	mustBuild(t, Spec{Dir: filepath.Dir(dir), Archive: filepath.Base(dir)}) // it is believed
+	write(t, dir, map[string]string{"blobs/sha256/" + layer.Hex: strings.Repeat("x", len(packed))})
+	refused(t, "another layer", filepath.Dir(dir), filepath.Base(dir), "the content of "+layer.String()+" is sha256:")
+}
+
 // evil is the head of a tar, without its end, with entries that are no part of a layout.
 func evil(t *testing.T) []byte {
 	t.Helper()

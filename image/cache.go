@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,7 +36,7 @@ func (c *layerCache) get(diff v1.Hash, kind, to string) (l savedLayer, ok bool) 
 		return l, false
 	}
 	l.file = to
-	if os.Link(c.file(diff, kind), to) != nil {
+	if linkOrCopy(c.file(diff, kind), to) != nil {
 		return l, false
 	}
 	if info, err := os.Stat(to); err != nil || info.Size() != l.desc.Size {
@@ -43,35 +44,57 @@ func (c *layerCache) get(diff v1.Hash, kind, to string) (l savedLayer, ok bool) 
 		return l, false
 	}
 	now := time.Now()
-	_ = os.Chtimes(to, now, now) // it was used: only who goes first depends on it
+	_ = os.Chtimes(c.file(diff, kind), now, now) // it was used: only who goes first depends on it
 	return l, true
 }
 
-// put keeps a layer, by a second name of its file where the system has such, and makes room for it.
+// put keeps a layer, in the place of a broken one, and makes room for it.
 func (c *layerCache) put(diff v1.Hash, kind string, l savedLayer) {
 	text, err := json.Marshal(l.desc)
 	if err != nil || os.MkdirAll(c.dir, 0o700) != nil {
 		return
 	}
-	err = os.Link(l.file, c.file(diff, kind))
-	if errors.Is(err, os.ErrExist) {
-		err = nil
+	// Whole or not at all, for another build may be reading: what says that the layer is there comes last.
+	layer := func(to string) error { return linkOrCopy(l.file, to) }
+	said := func(to string) error { return os.WriteFile(to, text, 0o600) }
+	if c.place(c.file(diff, kind), layer) == nil && c.place(c.file(diff, kind+".json"), said) == nil {
+		c.shrink()
 	}
+}
+
+// place has a file of the cache made beside it first.
+func (c *layerCache) place(file string, write func(to string) error) error {
+	part, err := os.CreateTemp(c.dir, "part-*"+filepath.Ext(file)) // what a kill leaves is unused, and goes like the rest
 	if err != nil {
-		return // another file system: the copy would cost what it saves
+		return err
 	}
-	// Whole or not at all: another build may be reading.
-	part, err := os.CreateTemp(c.dir, "part-")
+	_ = errors.Join(part.Close(), os.Remove(part.Name())) // its name is what is wanted
+	if err := write(part.Name()); err != nil {
+		return errors.Join(err, os.Remove(part.Name()))
+	}
+	return os.Rename(part.Name(), file)
+}
+
+// linkOrCopy gives a file a second name. On another file system, as the temporary files are where they lie in memory, it is
+// copied: that takes a tenth of what compressing it anew does.
+func linkOrCopy(from, to string) error {
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	in, err := os.Open(from)
 	if err != nil {
-		return
+		return err
 	}
-	_, err = part.Write(text)
-	if err := errors.Join(err, part.Close()); err != nil {
-		_ = os.Remove(part.Name())
-		return
+	defer in.Close() // opened for reading
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
 	}
-	_ = os.Rename(part.Name(), c.file(diff, kind+".json"))
-	c.shrink()
+	_, err = io.Copy(out, in)
+	if err = errors.Join(err, out.Close()); err != nil {
+		return errors.Join(err, os.Remove(to))
+	}
+	return nil
 }
 
 // shrink lets the longest unused layers go until the rest fits.

@@ -44,11 +44,8 @@ func (docker) find(ctx context.Context, e *Engine) error {
 	wg.Wait()
 	driver, named := buildxField(inspect, "Driver:"), cmp.Or(e.builder, os.Getenv("BUILDX_BUILDER"))
 	e.buildx = plugin == nil && builder == nil
-	switch {
-	case named != "" && (e.builder != "" || plugin == nil) && !e.buildx: // another one would build, which nobody has asked for
-		return fmt.Errorf("there is no buildx builder %s that answers within %s (docker buildx ls)", named, engineTimeout)
-	case builder != nil && ctx.Err() != nil:
-		return fmt.Errorf("its buildx builder does not answer within %s (docker buildx inspect)", engineTimeout)
+	if err := e.noBuilder(ctx, named, plugin, builder); err != nil {
+		return err
 	}
 	if driver == "docker" && named != "" {
 		// The engine of a context, which need not be the one in use: the image will be there.
@@ -78,6 +75,20 @@ func (docker) find(ctx context.Context, e *Engine) error {
 		!slices.ContainsFunc(about.SecurityOptions, func(o string) bool { return strings.Contains(o, "name=rootless") })
 	if e.embedded = !e.buildx && major(client) < 23; !e.buildx && !e.embedded {
 		e.Warning = "docker has no buildx plugin: the legacy builder is slower, and will go away (install docker-buildx)"
+	}
+	return nil
+}
+
+// noBuilder is the error where buildx has not answered for the builder that builds: named, or the one in use. Without it another one
+// would build, which nobody has asked for. A buildx that is not there, or can't write its own files, leaves the legacy builder.
+func (e *Engine) noBuilder(ctx context.Context, named string, plugin, builder error) error {
+	switch {
+	case e.buildx:
+		return nil
+	case e.builder != "" || named != "" && plugin == nil:
+		return fmt.Errorf("there is no buildx builder %s that answers within %s (docker buildx ls)", named, engineTimeout)
+	case builder != nil && ctx.Err() != nil:
+		return fmt.Errorf("its buildx builder does not answer within %s (docker buildx inspect)", engineTimeout)
 	}
 	return nil
 }

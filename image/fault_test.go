@@ -157,6 +157,14 @@ func TestLayerCache(t *testing.T) {
 		if _, ok := c.get(hash(i), "gz", filepath.Join(t.TempDir(), "x")); ok {
 			t.Errorf("%d is broken and there", i)
 		}
+		file := filepath.Join(t.TempDir(), "layer")
+		if err := os.WriteFile(file, noise(100), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.put(hash(i), "gz", savedLayer{file, v1.Descriptor{MediaType: types.DockerLayer, Digest: hash(i), Size: 100}})
+		if _, ok := c.get(hash(i), "gz", filepath.Join(t.TempDir(), "x")); !ok {
+			t.Errorf("%d is not made whole again", i)
+		}
 	}
 	if _, ok := (&layerCache{"/dev/null/x", 1}).get(hash(0), "gz", filepath.Join(t.TempDir(), "x")); ok {
 		t.Error("nowhere is a cache")

@@ -142,18 +142,3 @@ func checkBlob(dir string, d v1.Descriptor) error {
 	}
 	return nil
 }
-
-// checkLayers holds the layers of an image in a layout against their digests: what an unknown builder wrote is not pushed for
-// minutes only to be refused.
-func checkLayers(dir string, img v1.Image) error {
-	m, err := img.Manifest()
-	if err != nil {
-		return err
-	}
-	for _, l := range m.Layers {
-		if err := checkBlob(dir, l); err != nil {
-			return err
-		}
-	}
-	return nil
-}
