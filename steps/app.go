@@ -45,7 +45,7 @@ type App struct {
 	ours      once[[]tagging.ResourceTagMapping]
 	running   once[*ecs.Service]
 	defined   once[definition]
-	deploying once[*aws.Deployment] // under way when the command began
+	deploying once[rollout] // when the command began
 
 	network       network // what the steps of the network read together
 	liveBalancer  once[*elb.LoadBalancer]

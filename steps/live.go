@@ -82,12 +82,12 @@ func (a *App) liveDefinition(ctx context.Context) (*types.TaskDefinition, map[st
 		if active(sv) {
 			id = *sv.TaskDefinition
 		}
-		under, err := a.underWay(ctx)
+		now, err := a.underWay(ctx)
 		if err != nil {
 			return d, err
 		}
-		if under != nil {
-			id = under.TaskDefinition
+		if now.under != nil {
+			id = now.under.TaskDefinition
 		}
 		d.live, d.tags, err = a.describeDefinition(ctx, id)
 		return d, err
@@ -109,21 +109,21 @@ func (a *App) describeDefinition(ctx context.Context, id string) (*types.TaskDef
 	return out.TaskDefinition, ecsTags(out.Tags), nil
 }
 
-// underWay is what is being deployed to the service, nil when nothing is. It may be on its way back already.
-func (a *App) underWay(ctx context.Context) (*aws.Deployment, error) {
-	return a.deploying.get(func() (*aws.Deployment, error) {
+// A rollout is what is being deployed to the service, and why the last deployment failed that left it where it was: see
+// [aws.ECS.UnderWay].
+type rollout struct {
+	under *aws.Deployment
+	lost  string
+}
+
+func (a *App) underWay(ctx context.Context) (rollout, error) {
+	return a.deploying.get(func() (r rollout, err error) {
 		sv, err := a.liveService(ctx)
 		if err != nil || !active(sv) {
-			return nil, err
+			return r, err
 		}
-		if p := primary(sv); p == nil || p.RolloutState != types.DeploymentRolloutStateInProgress {
-			return nil, nil
-		}
-		d, err := a.AWS.ECS.LatestDeployment(ctx, *sv.ClusterArn, *sv.ServiceName)
-		if err != nil || d == nil || d.Done() {
-			return nil, err
-		}
-		return d, nil
+		r.under, r.lost, err = a.AWS.ECS.UnderWay(ctx, sv)
+		return r, err
 	})
 }
 

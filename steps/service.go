@@ -37,6 +37,7 @@ type Service struct {
 	live     *types.Service  // ACTIVE
 	leaving  *types.Service  // DRAINING: its name is free once it is INACTIVE
 	under    *aws.Deployment // that is under way; nil without one
+	lost     string          // why the last one failed that left the service where it was; "" when none did
 	release  *aws.Follow     // the deployment that Rollout follows; nil when nothing is being deployed
 	watch    release.Watch   // what was seen of it
 	halted   atomic.Bool     // this run has had it stopped
@@ -70,12 +71,13 @@ func (s *Service) Read(ctx context.Context) error {
 		return err
 	}
 	s.take(live)
-	s.under, err = s.underWay(ctx)
+	now, err := s.underWay(ctx)
+	s.under, s.lost = now.under, now.lost
 	return err
 }
 
 func (s *Service) take(live *types.Service) {
-	s.live = live
+	s.live, s.lost = live, ""
 	s.ARN.Set(*live.ServiceArn)
 	s.ServiceName.Set(*live.ServiceName)
 }
@@ -146,10 +148,9 @@ func (s *Service) instead(c *deploy.Change) {
 // anew is why a deployment is started although the service may be as it should: it is asked for, or the last one failed
 // and ECS does not try again by itself.
 func (s *Service) anew() string {
-	d := primary(s.live)
 	switch {
-	case d != nil && d.RolloutState == types.DeploymentRolloutStateFailed:
-		return "the last one failed: " + val(d.RolloutStateReason)
+	case s.lost != "":
+		return "the last one failed: " + s.lost
 	case s.Options.ForceNewDeployment:
 		return "as asked for"
 	}

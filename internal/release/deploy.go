@@ -115,10 +115,9 @@ func (d *Deployment) Plan() []deploy.Change {
 		}
 		return append(d.command(), change)
 	}
-	p := d.primary()
 	switch {
-	case p != nil && p.RolloutState == types.DeploymentRolloutStateFailed: // ECS does not try again by itself
-		change.Why = "the last deployment failed: " + val(p.RolloutStateReason)
+	case d.lost != "":
+		change.Why = "the last deployment failed: " + d.lost
 	case !d.Force:
 		return nil
 	}
@@ -181,7 +180,7 @@ func (d *Deployment) queued(all []deploy.Change) []deploy.Change {
 				if err := deploy.Until(ctx, d.turn); err != nil {
 					return err
 				}
-				if d.Service.Image() == d.Image.Reference().Get() && d.renewed() == "" && !d.Force {
+				if d.Service.Image() == d.Image.Reference().Get() && d.renewed() == "" && d.lost == "" && !d.Force {
 					return nil
 				}
 				err := do(ctx)

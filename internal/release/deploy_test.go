@@ -217,23 +217,41 @@ func TestDeployInterrupted(t *testing.T) {
 	})
 }
 
-// A last deployment that failed for good is tried again: its image is not "running already".
+// A last deployment that failed for good is tried again, by deploy and by up: its image is not "running already". That
+// holds as well while the service itself still calls the deployment in progress whose service deployment has ended.
 func TestDeployAfterFailure(t *testing.T) {
-	inWorld(t, ", deployment: { circuit_breaker: false }", func(t *testing.T, w *world) {
-		w.begin(other, 10*time.Second)
-		out, err := w.calls().ECS.LatestDeployment(t.Context(), "app-cluster", "app")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.ecs().StopServiceDeployment(t.Context(), &ecs.StopServiceDeploymentInput{ServiceDeploymentArn: &out.ARN, StopType: types.StopServiceDeploymentStopTypeAbort}); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(5 * time.Second) // ECS stops it at its next look
-		d, err := w.deploy(t.Context(), other)
-		if err != nil || ended(d.Service) != types.ServiceDeploymentStatusSuccessful {
-			t.Error(err, ended(d.Service))
-		}
-	})
+	for _, state := range []types.DeploymentRolloutState{types.DeploymentRolloutStateFailed, types.DeploymentRolloutStateInProgress} {
+		t.Run(string(state), func(t *testing.T) {
+			inWorld(t, ", deployment: { circuit_breaker: false }", func(t *testing.T, w *world) {
+				stopped := func(image string) {
+					w.begin(image, 10*time.Second)
+					out, err := w.calls().ECS.LatestDeployment(t.Context(), "app-cluster", "app")
+					if err != nil {
+						t.Fatal(err)
+					}
+					if _, err := w.ecs().StopServiceDeployment(t.Context(), &ecs.StopServiceDeploymentInput{ServiceDeploymentArn: &out.ARN, StopType: types.StopServiceDeploymentStopTypeAbort}); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(5 * time.Second) // ECS stops it at its next look
+					w.state(func(r *sandbox.Region) {
+						r.ECS.Clusters["app-cluster"].Services["app"].Deployments[0].RolloutState = state
+					})
+				}
+				stopped(other)
+				d, err := w.deploy(t.Context(), other)
+				if err != nil || ended(d.Service) != types.ServiceDeploymentStatusSuccessful {
+					t.Error(err, ended(d.Service))
+				}
+				stopped(first)
+				if plan := w.plan(first); !strings.Contains(plan, "new deployment (the last one failed: ") {
+					t.Errorf("up would do\n%s", plan)
+				}
+				if err := w.up(first); err != nil || w.plan(first) != "" {
+					t.Errorf("%v, and up would do\n%s", err, w.plan(first))
+				}
+			})
+		})
+	}
 }
 
 // Healthy is when the new tasks are healthy in their target group, before the old ones have left. That they run is not

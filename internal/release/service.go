@@ -31,6 +31,7 @@ type Service struct {
 	Tags       []types.Tag // of the task definition
 
 	judged *judged     // the last deployment that was seen to fail
+	lost   string      // why the last deployment failed that left the service where it was; "" when none did
 	follow *aws.Follow // what is being deployed by this command; nil when nothing is
 	watch  Watch       // what was seen of it
 	halted atomic.Bool // this command has had it stopped
@@ -140,16 +141,10 @@ func (s *Service) primary() *types.Deployment {
 	return nil
 }
 
-// underWay is what is being deployed, nil when nothing is. It may be on its way back already.
-func (s *Service) underWay(ctx context.Context) (*aws.Deployment, error) {
-	if p := s.primary(); p == nil || p.RolloutState != types.DeploymentRolloutStateInProgress {
-		return nil, nil
-	}
-	d, err := s.Calls.ECS.LatestDeployment(ctx, s.Cluster, s.Name)
-	if err != nil || d == nil || d.Done() {
-		return nil, err
-	}
-	return d, nil
+// underWay is what is being deployed, nil when nothing is.
+func (s *Service) underWay(ctx context.Context) (under *aws.Deployment, err error) {
+	under, s.lost, err = s.Calls.ECS.UnderWay(ctx, s.Live)
+	return under, err
 }
 
 // move brings the service to a task definition, and to what else is asked for, by one UpdateService, unless somebody else
@@ -171,7 +166,7 @@ func (s *Service) move(ctx context.Context, in *ecs.UpdateServiceInput) error {
 		return err
 	}
 	deploy.Say(ctx, "%s", short(*in.TaskDefinition))
-	s.Live, s.follow = out.Service, f
+	s.Live, s.follow, s.lost = out.Service, f, ""
 	return nil
 }
 
