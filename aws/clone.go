@@ -44,11 +44,17 @@ const TagImage = "fargatectl:image"
 const TagGit = "fargatectl:git"
 
 // TagHealthCheck is the tag of a task definition that says where its container's health check comes from: FromImage, or
-// "none" where the manifest wants none; without it the manifest, or whoever has made it, has set it.
+// "none" where the manifest wants none, or Unseen, or FromNobody after that; without it the manifest, or whoever has made it, has
+// set it.
 const TagHealthCheck = "fargatectl:health-check"
 
-// TagPort is the tag of a task definition whose port is the one that the image exposes: FromImage.
+// TagPort is the tag of a task definition that says where its container's port comes from: FromImage, FromManifest or FromNobody.
 const TagPort = "fargatectl:port"
 
-// FromImage is what tags say of what the image tells.
-const FromImage = "image"
+// What the two tags say.
+const (
+	FromImage    = "image"    // the image tells it
+	FromManifest = "manifest" // it does: the image was not asked
+	FromNobody   = "default"  // neither does
+	Unseen       = "unseen"   // whether the image does could not be found out: it is asked again
+)

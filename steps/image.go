@@ -37,6 +37,7 @@ type Image struct {
 	note   string
 	check  *types.HealthCheck // of the image; nil without one that can work
 	told   bool               // check is not only foretold
+	unseen bool               // whether it has a check that can work could not be found out
 	ports  []int32            // that it exposes, once it is asked
 	heard  []string           // notes about what it says
 }

@@ -56,10 +56,10 @@ func (s *Image) hear(ctx context.Context) {
 		keep = portOf(c)
 	}
 	if c != nil && known && val(c.Image) == ref {
-		if from := tags[aws.TagHealthCheck]; check && (from == aws.FromImage || from == "" && c.HealthCheck == nil) {
+		if from := tags[aws.TagHealthCheck]; check && (from == aws.FromImage || c.HealthCheck == nil && (from == "" || from == aws.FromNobody)) {
 			s.check, s.told, check = c.HealthCheck, true, false
 		}
-		if port && (keep != 0 || portOf(c) == s.Manifest.Service.ContainerPort) {
+		if port && tags[aws.TagPort] != aws.FromManifest && (keep != 0 || portOf(c) == s.Manifest.Service.ContainerPort) {
 			s.exposed, port = keep, false
 		}
 	}
@@ -94,6 +94,7 @@ func (s *Image) ask(ctx context.Context, ref string, check, port bool, runs *typ
 	if s.Options.Offline && !s.inECR(ref) {
 		return false
 	}
+	s.unseen = check
 	o, at, err := s.remote(ref)
 	var told *v1.ConfigFile
 	if err == nil {
@@ -118,14 +119,15 @@ func (s *Image) ask(ctx context.Context, ref string, check, port bool, runs *typ
 // take takes the health check over if it can work. Without its program every check would fail, and ECS would replace task
 // after task.
 func (s *Image) take(c v1.Config, missing func() (string, error)) {
-	s.check, s.told = nil, true
+	s.check, s.told, s.unseen = nil, true, false
 	h := image.HealthCheck(c)
 	if h == nil {
 		return
 	}
 	switch tool, err := missing(); {
 	case err != nil:
-		s.heard = append(s.heard, fmt.Sprintf("the image's health check is left out: whether its program is there could not be seen (%v)", err))
+		s.unseen = true
+		s.heard = append(s.heard, fmt.Sprintf("the image's health check is left out: whether its program is there could not be seen (%v); the next up looks again", err))
 	case tool != "":
 		s.heard = append(s.heard, fmt.Sprintf("the image's health check is left out: %s is not in the image, so it would fail in every task; put it in, or set a `health_check` that can do without", tool))
 	default:
@@ -184,13 +186,19 @@ func (s *Image) learn(ctx context.Context) {
 	}
 }
 
-// Told is what the image says of itself, for a release of it: its health check, nil where it has none that can work, and the
-// ports that it exposes; notes say what is in the way. known is false where nobody could be asked.
-func (s *Image) Told(ctx context.Context) (check *types.HealthCheck, ports []int32, notes []string, known bool) {
+// Told is what the image says of itself, for a release of it: its health check, nil where it has none that can work, with the
+// value of its tag, and the ports that it exposes; notes say what is in the way. known is false where nobody could be asked.
+func (s *Image) Told(ctx context.Context) (check *types.HealthCheck, from string, ports []int32, notes []string, known bool) {
 	if ref, known := s.Ref.Known(); known && !s.told {
 		s.ask(ctx, ref, true, false, nil)
 	}
-	return s.check, s.ports, s.heard, s.told
+	switch {
+	case s.check != nil:
+		from = aws.FromImage
+	case s.unseen || !s.told:
+		from = aws.Unseen
+	}
+	return s.check, from, s.ports, s.heard, s.told
 }
 
 // ecsCheck is a health check within ECS's limits (API reference, HealthCheck). What the image leaves open is ECS's default,

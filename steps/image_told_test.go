@@ -1,6 +1,8 @@
 package steps
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -100,7 +102,7 @@ func TestImageTold(t *testing.T) {
 		if said := strings.Join(notes, "\n"); !strings.Contains(said, "health check is left out: /bin/sh is not in the image") {
 			t.Error(said)
 		}
-		if c, tags := w.running(); c.HealthCheck != nil || tags[aws.TagHealthCheck] != "" || tags[aws.TagPort] != "" || *c.PortMappings[0].ContainerPort != 8080 {
+		if c, tags := w.running(); c.HealthCheck != nil || tags[aws.TagHealthCheck] != "" || tags[aws.TagPort] != "default" || *c.PortMappings[0].ContainerPort != 8080 {
 			t.Errorf("%+v, tags %v", c, tags)
 		}
 	})
@@ -121,9 +123,11 @@ func TestImageToldAndManifest(t *testing.T) {
 		for _, c := range []struct{ manifest, diff, check, port string }{
 			{plain, "    container port: 4000/tcp -> 3000/tcp\n    env PORT: 4000 -> 3000\n" + of + "CMD /app" + timing + " -> from the image: CMD /app" + timing, "image", "image"},
 			{config("health_check: {command: [CMD, /own], interval: 30}"), of + "from the image: CMD /app" + timing + " -> CMD /own every 30 s, timeout 5 s, 3 retries, after 0 s", "", "image"},
-			{config("health_check: {command: [NONE]}, container_port: 3000"), of + "CMD /own every 30 s, timeout 5 s, 3 retries, after 0 s -> none", "none", ""},
+			{config("health_check: {command: [NONE]}, container_port: 3000"), of + "CMD /own every 30 s, timeout 5 s, 3 retries, after 0 s -> none", "none", "manifest"},
 			{plain, of + "none -> from the image: CMD /app" + timing, "image", "image"},
-			{config("environment: {PORT: 8080}"), "    container port: 3000/tcp -> 8080/tcp\n    env PORT: 3000 -> 8080", "image", ""},
+			{config("environment: {PORT: 8080}"), "    container port: 3000/tcp -> 8080/tcp\n    env PORT: 3000 -> 8080", "image", "manifest"},
+			// The manifest's port was the default's, and goes: the image that runs says another.
+			{plain, "    container port: 8080/tcp -> 3000/tcp\n    env PORT: 8080 -> 3000", "image", "image"},
 		} {
 			if got, want := w.plan(c.manifest), "~ taskdef: task definition app\n"+c.diff+"\n"; got != want {
 				t.Errorf("%s\n got %q\nwant %q", c.manifest, got, want)
@@ -138,6 +142,53 @@ func TestImageToldAndManifest(t *testing.T) {
 			}
 		}
 	})
+}
+
+// An image whose layers can't be read is asked for its health check again, until it has answered.
+func TestImageToldLater(t *testing.T) {
+	t.Parallel()
+	for instructions, want := range map[string][2]string{
+		"HEALTHCHECK CMD [\"/app\"]":  {"image", "~ taskdef: task definition app\n    health check: none -> from the image: CMD /app every 10 s, timeout 5 s, 3 retries, after 0 s\n"},
+		"HEALTHCHECK CMD [\"/none\"]": {"default", "~ taskdef: task definition app:1 tags\n    tag fargatectl:health-check: unseen -> default\n"},
+	} {
+		dir := dockerFolder(t, "", instructions)
+		inWorld(t, func(t *testing.T, w *world) {
+			w.dir, w.pick = dir, ecrAndImage
+			const m = "project_name: app"
+			w.opts.Image = w.settled(m).ref()
+			w.pick = builtSteps
+			w.registry = transport(func(r *http.Request) (*http.Response, error) {
+				resp, err := w.RoundTrip(r)
+				if err != nil || r.Method != http.MethodGet || !strings.Contains(r.URL.Path, "/blobs/") {
+					return resp, err
+				}
+				text, err := io.ReadAll(resp.Body)
+				if resp.Body = io.NopCloser(bytes.NewReader(text)); text[0] != '{' { // not the configuration
+					resp.StatusCode = http.StatusServiceUnavailable
+				}
+				return resp, err
+			})
+			if p := w.plan(m); !strings.Contains(p, "the image's health check is left out: whether its program is there could not be seen (layers of ") || !strings.Contains(p, "the next up looks again") {
+				t.Error(p)
+			}
+			w.settled(m)
+			if c, tags := w.running(); c.HealthCheck != nil || tags[aws.TagHealthCheck] != "unseen" {
+				t.Errorf("%v, tags %v", c.HealthCheck, tags)
+			}
+			w.registry = nil
+			if p := w.plan(m); !strings.Contains(p, want[1]) {
+				t.Errorf("%s\nwant %s", p, want[1])
+			}
+			w.settled(m)
+			if _, tags := w.running(); tags[aws.TagHealthCheck] != want[0] {
+				t.Errorf("tags %v", tags)
+			}
+			asked := w.counted()
+			if r := w.up(m); r.err != nil || len(r.changing()) > 0 || asked.Load() > 0 {
+				t.Errorf("%v, %v, %d requests to the registry", r.err, r.changing(), asked.Load())
+			}
+		})
+	}
 }
 
 // The whole of the service follows the port; of several the manifest has to choose, unless one is what it would be anyway.

@@ -38,7 +38,7 @@ func (s *Scan) Reference() deploy.Out[string] { return s.Image.Reference() }
 func (s *Scan) Source() string { return s.Image.Source() }
 
 // Told is what the image says of itself.
-func (s *Scan) Told(ctx context.Context) (check *ecstypes.HealthCheck, ports []int32, notes []string, known bool) {
+func (s *Scan) Told(ctx context.Context) (check *ecstypes.HealthCheck, from string, ports []int32, notes []string, known bool) {
 	return s.Image.Told(ctx)
 }
 

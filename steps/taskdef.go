@@ -132,9 +132,7 @@ func (s *TaskDef) wantedTags() map[string]string {
 	if from := s.checkFrom(); from != "" {
 		tags[aws.TagHealthCheck] = from
 	}
-	if s.exposed != 0 && s.port() == s.exposed {
-		tags[aws.TagPort] = aws.FromImage
-	}
+	tags[aws.TagPort] = s.portFrom()
 	if versions, _ := s.versions(); len(versions) > 0 {
 		tags[aws.TagSecrets] = versions.String()
 	}
@@ -188,7 +186,7 @@ func (s *TaskDef) register(ctx context.Context) error {
 
 // Notes names what is carried over, and what the image has said when there is nothing yet that it could differ from.
 func (s *TaskDef) Notes() (notes []string) {
-	if s.live == nil && s.exposed != 0 && s.port() == s.exposed {
+	if s.live == nil && s.portFrom() == aws.FromImage {
 		notes = append(notes, fmt.Sprintf("container port %d: the image exposes it", s.exposed))
 	}
 	if s.live == nil && s.checkFrom() == aws.FromImage {

@@ -184,8 +184,23 @@ func (s *TaskDef) checkFrom() string {
 		return "none"
 	case h == nil && s.Images.check != nil:
 		return aws.FromImage
+	case h == nil && (s.Images.unseen || s.liveTags[aws.TagHealthCheck] == aws.Unseen && !s.Images.told):
+		return aws.Unseen
+	case h == nil && s.liveTags[aws.TagHealthCheck] == aws.Unseen: // it has none: a tag is not taken away
+		return aws.FromNobody
 	}
 	return ""
+}
+
+// portFrom is the value of the port's tag.
+func (s *TaskDef) portFrom() string {
+	switch {
+	case s.Manifest.Service.PortGiven:
+		return aws.FromManifest
+	case s.exposed != 0:
+		return aws.FromImage
+	}
+	return aws.FromNobody
 }
 
 // environment is the manifest's, and PORT.

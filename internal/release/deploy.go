@@ -17,8 +17,9 @@ type Image interface {
 	deploy.Step
 	Reference() deploy.Out[string]
 	Source() string // the reference as it was given, kept in the tag of the task definition; "" for a build
-	// Told is what the image says of itself: see [Deployment.follows]. known is false where nobody could be asked.
-	Told(ctx context.Context) (check *types.HealthCheck, ports []int32, notes []string, known bool)
+	// Told is what the image says of itself: see [Deployment.follows]. from is the value of [aws.TagHealthCheck], known is false
+	// where nobody could be asked.
+	Told(ctx context.Context) (check *types.HealthCheck, from string, ports []int32, notes []string, known bool)
 }
 
 // A Deployment brings a service to a new revision of its task definition, or to the same one again. It is the last
@@ -253,8 +254,8 @@ func (s *Same) Reference() (o deploy.Out[string]) {
 }
 
 // Told is nothing: no other image comes.
-func (*Same) Told(context.Context) (*types.HealthCheck, []int32, []string, bool) {
-	return nil, nil, nil, false
+func (*Same) Told(context.Context) (*types.HealthCheck, string, []int32, []string, bool) {
+	return nil, "", nil, nil, false
 }
 
 // Source is nobody's: no task definition is made with it.

@@ -21,15 +21,16 @@ func (d *Deployment) follows(ctx context.Context, in *ecs.RegisterTaskDefinition
 	}
 	tags := tagsOf(d.Tags)
 	from, port := tags[aws.TagHealthCheck], tags[aws.TagPort] == aws.FromImage
-	check := from == aws.FromImage || from == "" && c.HealthCheck == nil
+	check := from == aws.FromImage || c.HealthCheck == nil && from != "none"
 	if !check && !port {
 		return
 	}
-	told, ports, notes, known := d.Image.Told(ctx)
+	told, from, ports, notes, known := d.Image.Told(ctx)
 	if check {
-		if c.HealthCheck, from = told, aws.FromImage; told == nil {
-			from = ""
+		if c.HealthCheck != nil && from == aws.Unseen && len(notes) == 0 {
+			notes = []string{"the health check of the image before is left out: nobody was asked whether this one has one that can work"}
 		}
+		c.HealthCheck = told
 		aws.SetTaskDefinitionTag(in, aws.TagHealthCheck, from)
 		for _, line := range notes {
 			deploy.Say(ctx, "%s", line)

@@ -39,7 +39,7 @@ func (w *world) checked(id string) string {
 func TestDeployFollowsImage(t *testing.T) {
 	inWorld(t, "", func(t *testing.T, w *world) {
 		image := func(n string) string { return other + "-" + n }
-		if _, err := w.deploy(t.Context(), image("a"), says(calls("/a"), []int32{9})); err != nil || w.checked("app:2") != "CMD /a of image, port of " {
+		if _, err := w.deploy(t.Context(), image("a"), says(calls("/a"), []int32{9})); err != nil || w.checked("app:2") != "CMD /a of image, port of default" {
 			t.Error(err, w.checked("app:2"))
 		}
 		if _, err := w.ecs().TagResource(t.Context(), &ecs.TagResourceInput{
@@ -60,10 +60,30 @@ func TestDeployFollowsImage(t *testing.T) {
 	})
 }
 
+// Where nobody can be asked what the new image says, the check of the one before goes, and that is said; the next release asks again.
+func TestDeployUnseen(t *testing.T) {
+	inWorld(t, "", func(t *testing.T, w *world) {
+		image := func(n string) string { return other + "-" + n }
+		unseen := func(d *release.Deployment) { d.Image.(*given).unseen = true }
+		if _, err := w.deploy(t.Context(), image("a"), says(calls("/a"), []int32{8080})); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.deploy(t.Context(), image("b"), unseen); err != nil || w.checked("app:3") != " of unseen, port of default" || !w.heard("the health check of the image before is left out: nobody was asked") {
+			t.Error(err, w.checked("app:3"), w.said)
+		}
+		if _, err := w.deploy(t.Context(), image("c"), unseen); err != nil || w.checked("app:4") != " of unseen, port of default" || w.heard("left out") {
+			t.Error(err, w.checked("app:4"), w.said)
+		}
+		if _, err := w.deploy(t.Context(), image("d"), says(calls("/d"), []int32{8080})); err != nil || w.checked("app:5") != "CMD /d of image, port of default" {
+			t.Error(err, w.checked("app:5"))
+		}
+	})
+}
+
 // The manifest's health check stays, and so does that of a service that is somebody else's.
 func TestDeployKeepsCheck(t *testing.T) {
 	inWorld(t, ", health_check: { command: [CMD, /own] }", func(t *testing.T, w *world) {
-		if _, err := w.deploy(t.Context(), other, says(calls("/a"), nil)); err != nil || w.checked("app:2") != "CMD /own of , port of " {
+		if _, err := w.deploy(t.Context(), other, says(calls("/a"), nil)); err != nil || w.checked("app:2") != "CMD /own of , port of default" {
 			t.Error(err, w.checked("app:2"))
 		}
 		for to, check := range map[string]*types.HealthCheck{other + "-a": calls("/theirs"), other + "-b": nil} {
@@ -88,7 +108,7 @@ func TestDeployKeepsCheck(t *testing.T) {
 // Who wants no check gets none from another image.
 func TestDeployKeepsNoCheck(t *testing.T) {
 	inWorld(t, ", health_check: { command: [NONE] }", func(t *testing.T, w *world) {
-		if _, err := w.deploy(t.Context(), other, says(calls("/a"), nil)); err != nil || w.checked("app:2") != " of none, port of " {
+		if _, err := w.deploy(t.Context(), other, says(calls("/a"), nil)); err != nil || w.checked("app:2") != " of none, port of default" {
 			t.Error(err, w.checked("app:2"))
 		}
 	})

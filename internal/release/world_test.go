@@ -124,10 +124,19 @@ type given struct {
 	check *types.HealthCheck
 	ports []int32
 	notes []string
+
+	unseen bool
 }
 
-func (g *given) Told(context.Context) (*types.HealthCheck, []int32, []string, bool) {
-	return g.check, g.ports, g.notes, true
+func (g *given) Told(context.Context) (*types.HealthCheck, string, []int32, []string, bool) {
+	from := ""
+	switch {
+	case g.check != nil:
+		from = aws.FromImage
+	case g.unseen:
+		from = aws.Unseen
+	}
+	return g.check, from, g.ports, g.notes, !g.unseen
 }
 
 func (g *given) Source() string { return g.ref }
