@@ -50,7 +50,11 @@ func (p *process) doDeploy(c *cli.Context) error {
 	}
 	s.wanted() // the command line's wishes
 	d := &release.Deployment{Service: s.service(), Queue: c.Bool("wait-for-turn"), Force: c.Bool("force-new-deployment"), By: s.who.ARN, Wait: c.String("wait")}
-	if !s.named {
+	if s.named { // the image is held against what its tasks run on; that it can't be read the deployment says itself
+		if live := s.service(); live.Read(c.Context) == nil {
+			s.app.Manifest.Service.Architecture = live.Architecture()
+		}
+	} else {
 		d.Git = s.git
 		d.Command, d.Log, d.Speed, d.CommandTags = s.app.Manifest.Service.ReleaseCommand, s.app.Log, s.app.Speed, s.taskTags("release-command")
 	}

@@ -8,6 +8,7 @@ package release
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -61,6 +62,20 @@ func (s *Service) Read(ctx context.Context) (err error) {
 		s.Definition, s.Tags, err = s.describe(ctx, val(s.Live.TaskDefinition))
 	}
 	return err
+}
+
+// Architecture is ECS's word for what the tasks run on, as the manifest has it; "" where it is not known, or no Linux.
+func (s *Service) Architecture() string {
+	p, fargate := s.Definition.RuntimePlatform, slices.Contains(s.Definition.RequiresCompatibilities, types.CompatibilityFargate)
+	switch {
+	case p != nil && p.OperatingSystemFamily != "" && p.OperatingSystemFamily != types.OSFamilyLinux:
+		return ""
+	case p != nil && p.CpuArchitecture != "":
+		return string(p.CpuArchitecture)
+	case fargate: // API reference, RuntimePlatform: it is the default there
+		return string(types.CPUArchitectureX8664)
+	}
+	return ""
 }
 
 // locate finds the service.
