@@ -142,7 +142,7 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// within runs a command that must end well in a time: "within 3s fargatectl plan".
+// within runs a command that must end well in a time: "within 3s fargatectl plan". The race detector makes its own time.
 func within(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: within DURATION COMMAND ARGS...")
@@ -151,7 +151,7 @@ func within(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	began := time.Now()
 	ts.Check(ts.Exec(args[1], args[2:]...))
-	if took := time.Since(began); took > most {
+	if took := time.Since(began); took > most && !raced {
 		ts.Fatalf("took %v, want at most %v", took, most)
 	}
 }
