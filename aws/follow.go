@@ -3,6 +3,7 @@ package aws
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -22,7 +23,11 @@ type Follow struct {
 	failed  int32  // tasks, when it was last looked at
 	why     string // the last of them failed
 	checked *bool  // its containers have health checks; nil when not yet known
+	halted  atomic.Bool
 }
+
+// Halted says whether this run has had the deployment stopped: see [ECS.Halt].
+func (f *Follow) Halted() bool { return f.halted.Load() }
 
 // Look says what the deployment lacks, "" when it has ended well. Its error is a RolledBackError or a NotRestoredError
 // with what its tasks said, or an InProgressError when another deployment has taken its place.

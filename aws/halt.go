@@ -33,5 +33,8 @@ func (c *ECS) Halt(ctx context.Context, f *Follow) error {
 	_, err = c.StopServiceDeployment(ctx, &ecs.StopServiceDeploymentInput{
 		ServiceDeploymentArn: &d.ARN, StopType: types.StopServiceDeploymentStopTypeRollback,
 	})
+	if err == nil {
+		f.halted.Store(true)
+	}
 	return err
 }

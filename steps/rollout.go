@@ -48,7 +48,6 @@ func (s *Service) settled(ctx context.Context) (string, error) {
 	if f.Cluster == "" {
 		f.Cluster, f.Service, f.Created, f.Healthy = val(s.live.ClusterArn), val(s.live.ServiceName), val(s.live.CreatedAt), s.Options.Wait == "healthy"
 	}
-	s.watch.Halted = s.halted.Load()
 	return s.watch.Look(ctx, s.AWS, f)
 }
 
@@ -58,12 +57,6 @@ func (s *Rollout) Suspect(ctx context.Context, err error) *release.Failure {
 }
 
 // Halt stops the deployment that is awaited and rolls it back: see [aws.ECS.Halt].
-func (s *Rollout) Halt(ctx context.Context) error {
-	err := s.AWS.ECS.Halt(ctx, s.Service.release)
-	if err == nil {
-		s.Service.halted.Store(true)
-	}
-	return err
-}
+func (s *Rollout) Halt(ctx context.Context) error { return s.AWS.ECS.Halt(ctx, s.Service.release) }
 
 var _ deploy.Slow = (*Rollout)(nil)

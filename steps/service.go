@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
@@ -40,7 +39,6 @@ type Service struct {
 	lost     string          // why the last one failed that left the service where it was; "" when none did
 	release  *aws.Follow     // the deployment that Rollout follows; nil when nothing is being deployed
 	watch    release.Watch   // what was seen of it
-	halted   atomic.Bool     // this run has had it stopped
 	liveTags map[string]string
 
 	commanded bool // the release command has run

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -35,7 +34,6 @@ type Service struct {
 	lost   string      // why the last deployment failed that left the service where it was; "" when none did
 	follow *aws.Follow // what is being deployed by this command; nil when nothing is
 	watch  Watch       // what was seen of it
-	halted atomic.Bool // this command has had it stopped
 }
 
 // A MissingError is a service that is not there.
@@ -140,7 +138,7 @@ func (s *Service) Revision() string { return short(val(s.Live.TaskDefinition)) }
 
 // Platform is the task definition's, as images call it.
 func (s *Service) Platform() string {
-	if p := s.Definition.RuntimePlatform; p != nil && p.CpuArchitecture == types.CPUArchitectureArm64 {
+	if s.Architecture() == string(types.CPUArchitectureArm64) {
 		return "linux/arm64"
 	}
 	return "linux/amd64"
@@ -195,7 +193,7 @@ func (s *Service) settled(ctx context.Context, wait string) (string, error) {
 		return "", nil
 	}
 	s.follow.Healthy = wait == "healthy"
-	s.watch.Foreign, s.watch.Halted = s.Foreign, s.halted.Load()
+	s.watch.Foreign = s.Foreign
 	return s.watch.Look(ctx, s.Calls, s.follow)
 }
 
@@ -205,13 +203,7 @@ func (s *Service) Suspect(ctx context.Context, err error) *Failure {
 }
 
 // Halt stops the deployment that this command has started or joined and rolls it back: see [aws.ECS.Halt].
-func (s *Service) Halt(ctx context.Context) error {
-	err := s.Calls.ECS.Halt(ctx, s.follow)
-	if err == nil {
-		s.halted.Store(true)
-	}
-	return err
-}
+func (s *Service) Halt(ctx context.Context) error { return s.Calls.ECS.Halt(ctx, s.follow) }
 
 // Deployed is the deployment that this command has started or joined, as it was last seen; ok is false without one.
 func (s *Service) Deployed() (last *aws.Deployment, ok bool) {

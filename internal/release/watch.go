@@ -16,9 +16,9 @@ import (
 // failed its checks is gone, with its reason, as soon as its task is. The zero value is ready.
 type Watch struct {
 	Foreign bool // somebody else's service
-	Halted  bool // who watches has had it stopped
 
 	evidence Evidence
+	halted   bool          // who watches has had it stopped
 	of       string        // ARN or moment of the deployment that the evidence is of
 	starter  string        // its id as its tasks' startedBy has it, ecs-svc/…; "" until the service is seen to have it
 	off      time.Duration // by how much starter began at another time
@@ -45,6 +45,7 @@ const (
 func (w *Watch) Look(ctx context.Context, c *aws.Calls, f *aws.Follow) (string, error) {
 	missing, err := c.Look(ctx, f)
 	d := f.Last
+	w.halted = f.Halted()
 	switch {
 	case d == nil:
 	case d.Err() != nil:
@@ -84,7 +85,7 @@ func (w *Watch) Gather(ctx context.Context, c *aws.Calls, cluster, service strin
 	w.collect(ctx, c, cluster, service, d)
 	w.unread(together(func() error { return w.checks(ctx, c) }, func() error { return w.logs(ctx, c) }))
 	e := &w.evidence
-	e.Foreign, e.halted = w.Foreign, w.Halted
+	e.Foreign, e.halted = w.Foreign, w.halted
 	slices.SortStableFunc(e.Tasks, func(a, b TaskSeen) int {
 		if n := val(b.CreatedAt).Compare(val(a.CreatedAt)); n != 0 {
 			return n
@@ -97,7 +98,7 @@ func (w *Watch) Gather(ctx context.Context, c *aws.Calls, cluster, service strin
 // begin forgets what was seen of another deployment.
 func (w *Watch) begin(cluster, service string, d *aws.Deployment) {
 	if of := d.ARN + d.TaskDefinition + d.Created.String(); w.of != of {
-		*w = Watch{Foreign: w.Foreign, Halted: w.Halted, of: of, looks: w.looks, known: map[string]bool{}}
+		*w = Watch{Foreign: w.Foreign, halted: w.halted, of: of, looks: w.looks, known: map[string]bool{}}
 		w.evidence = Evidence{
 			Service: short(service), Cluster: short(cluster), TaskDefinition: short(d.TaskDefinition),
 			Containers: []ContainerSeen{}, Tasks: []TaskSeen{}, Targets: []TargetSeen{}, Checks: []CheckSeen{}, Events: []EventStatus{}, Logs: []LogSeen{},
