@@ -37,11 +37,12 @@ func SecretRead(d *types.TaskDefinition, name string) (arn string, err error) {
 		}
 	}
 	slices.Sort(known)
+	slices.Sort(found)
 	switch {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return "", fmt.Errorf("several secrets are meant by %s: %s", name, strings.Join(known, ", "))
+		return "", fmt.Errorf("several secrets are meant by %s: %s", name, strings.Join(found, ", "))
 	case len(known) == 0:
 		return "", fmt.Errorf("the tasks read no secret of Secrets Manager")
 	}
@@ -55,14 +56,14 @@ func ReplaceSecret(ctx context.Context, app *App, d *types.TaskDefinition, arn s
 		return err
 	}
 	var fields map[string]any
-	object := json.Unmarshal(value, &fields) == nil
+	_ = json.Unmarshal(value, &fields) // what is no object has no keys
 	for _, c := range d.ContainerDefinitions {
 		for _, ref := range c.Secrets {
 			key, ok := strings.CutPrefix(val(ref.ValueFrom), arn+":")
 			if key, _, _ = strings.Cut(key, ":"); !ok || key == "" {
 				continue
 			}
-			if _, there := fields[key]; !object || !there {
+			if _, there := fields[key]; !there {
 				return fmt.Errorf("the tasks read the key %s of secret %s as %s: its value has to be a JSON object that has it", key, aws.SecretName(arn), val(ref.Name))
 			}
 		}

@@ -46,13 +46,18 @@ func TestSecretsOfAnybody(t *testing.T) {
 	if _, err := SecretRead(&types.TaskDefinition{}, "db"); err == nil || !strings.Contains(err.Error(), "read no secret of") {
 		t.Error(err)
 	}
+	twice := &types.TaskDefinition{ContainerDefinitions: []types.ContainerDefinition{{Secrets: append([]types.Secret{{Name: new("db"), ValueFrom: &arns[1]}}, d.ContainerDefinitions[0].Secrets...)}}}
+	if _, err := SecretRead(twice, "db"); err == nil || !strings.Contains(err.Error(), arns[0]) || !strings.Contains(err.Error(), arns[1]) {
+		t.Error(err)
+	}
 	states, err := SecretsRead(ctx, app, d)
 	if err != nil || len(states) != 2 || strings.Join(states[0].UsedBy, " ") != "DB_PASSWORD DB_USER" || states[1].State != "set" || states[1].SetAt == nil {
 		t.Errorf("%+v, %v", states, err)
 	}
 
 	for value, want := range map[string]string{
-		"s3cret": "the key user of secret db as DB_USER", `{"user":"me"}`: "the key password of secret db as DB_PASSWORD", "": "empty", "\xff": "no text",
+		"s3cret": "the key user of secret db as DB_USER", `["user","password"]`: "the key user of secret db as DB_USER", "null": "the key user of secret db as DB_USER",
+		`{"user":"me"}`: "the key password of secret db as DB_PASSWORD", "": "empty", "\xff": "no text",
 	} {
 		if err := ReplaceSecret(ctx, app, d, arns[0], []byte(value)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%q: %v", value, err)
