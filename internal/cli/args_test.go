@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,6 +57,16 @@ func TestSuggest(t *testing.T) {
 	for in, want := range map[string]string{"statuz": "status", "dploy": "deploy", "destroi": "destroy", "xyzzy": "", "u": "up"} {
 		if got := suggest(p.app().Commands, in); got != want {
 			t.Errorf("%s: %q, want %q", in, got, want)
+		}
+	}
+}
+
+// The help has a place for every command.
+func TestCategories(t *testing.T) {
+	t.Parallel()
+	for _, c := range new(process).app().Commands {
+		if !slices.Contains(categories, c.Category) {
+			t.Errorf("%s is of category %q, which the help does not list", c.Name, c.Category)
 		}
 	}
 }

@@ -141,6 +141,14 @@ func (r buildResult) facts() []ui.Fact {
 	return facts
 }
 
+// refused is why the steps can't be taken: what they say themselves, else that nobody here builds the image.
+func (s *session) refused(stack *deploy.Stack, all []deploy.Step) error {
+	if err := stack.Check(); err != nil {
+		return err
+	}
+	return s.buildable(all)
+}
+
 // buildable says whether somebody here can build the image of these steps, where one has to be built: who is asked once NAT
 // gateway and load balancer are made is asked too late.
 func (s *session) buildable(all []deploy.Step) error {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,11 +49,12 @@ func (p *process) doDeploy(c *cli.Context) error {
 	}
 	s.wanted() // the command line's wishes
 	d := &release.Deployment{Service: s.service(), Queue: c.Bool("wait-for-turn"), Force: c.Bool("force-new-deployment"), By: s.who.ARN, Wait: c.String("wait")}
-	if s.named { // the image is held against what its tasks run on; that it can't be read the deployment says itself
+	switch {
+	case s.named && c.String("image") != "": // is held against what the tasks run on; that they can't be read the deployment says itself
 		if live := s.service(); live.Read(c.Context) == nil {
 			s.app.Manifest.Service.Architecture = live.Architecture()
 		}
-	} else {
+	case !s.named:
 		d.Git = s.git
 		d.Command, d.Log, d.Speed, d.CommandTags = s.app.Manifest.Service.ReleaseCommand, s.app.Log, s.app.Speed, s.taskTags("release-command")
 	}
@@ -102,7 +102,7 @@ func (s *session) release(list []deploy.Step, report func(time.Duration) error) 
 		return err
 	}
 	stack.Only("image", "scan", "deployment", "rollback")
-	if err := cmp.Or(stack.Check(), s.buildable(list)); err != nil {
+	if err := s.refused(stack, list); err != nil {
 		return err
 	}
 	plan := stack.Plan()

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
@@ -58,7 +57,7 @@ func (p *process) doPush(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := cmp.Or(stack.Check(), s.buildable(all)); err != nil {
+	if err := s.refused(stack, all); err != nil {
 		return err
 	}
 	if plan := stack.Plan(); !plan.Empty() {

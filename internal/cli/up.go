@@ -51,7 +51,7 @@ func (p *process) doUp(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := cmp.Or(stack.Check(), s.buildable(all)); err != nil {
+	if err := s.refused(stack, all); err != nil {
 		return err
 	}
 	plan := stack.Plan()
