@@ -35,6 +35,7 @@ type Calls struct {
 	Logs       Logs
 	Route53    Route53
 	SSM        SSM
+	KMS        KMS
 	STS        STS
 	Scaling    Scaling
 	Secrets    Secrets
@@ -57,6 +58,7 @@ func Connect(cfg aws.Config) *Calls {
 		Logs:       newLogs(logs.NewFromConfig(cfg)),
 		Route53:    newRoute53(route53.NewFromConfig(cfg)),
 		SSM:        newSSM(cfg),
+		KMS:        newKMS(cfg),
 		STS:        newSTS(sts.NewFromConfig(cfg)),
 		Scaling:    newScaling(scaling.NewFromConfig(cfg)),
 		Secrets:    newSecrets(secretsmanager.NewFromConfig(cfg)),

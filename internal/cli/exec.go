@@ -29,7 +29,8 @@ func (p *process) exec() *cli.Command {
 			"From a terminal keys go to the container as they are pressed, Ctrl-C too; ~. at the beginning of a line leaves.\n" +
 			"Otherwise stdin is piped to the command and its output comes byte for byte: ECS Exec has one stream for both of the\n" +
 			"command's. A shell in the container says the command's exit code, which is this one's; 125 is a failure on our side.\n" +
-			"An image without sh takes commands from a terminal only, and their exit codes are not known.\n\n" +
+			"An image without sh takes commands from a terminal only, and their exit codes are not known. Where the cluster has its\n" +
+			"sessions encrypted with a key of KMS, you need kms:GenerateDataKey on it, and the task role kms:Decrypt.\n\n" +
 			"--port-forward listens on 127.0.0.1 only, for any number of connections at once, until Ctrl-C, which is exit code 0;\n" +
 			"with a COMMAND until that has ended. LOCAL 0 is any free port.",
 		Flags: append([]cli.Flag{
@@ -98,8 +99,8 @@ func inExec(err error) error {
 	if err == nil || errors.As(err, &quiet) || kind == aws.Denied || kind == aws.Credentials {
 		return err
 	}
-	if errors.Is(err, datachannel.ErrEncrypted) {
-		err = &hinted{err, inside.EncryptedHint}
+	if key := (*datachannel.KeyError)(nil); errors.As(err, &key) {
+		err = &hinted{err, "the task role needs kms:Decrypt on the key, and you need kms:GenerateDataKey: fargatectl exec --check"}
 	}
 	return &ourSideError{err}
 }

@@ -15,11 +15,33 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/fargatectl/fargatectl/internal/sandbox"
 )
+
+// encrypts has the sessions of a cluster encrypted with a key of KMS that a role may use, "encrypts CLUSTER KEY [ROLE]", and
+// no more, "! encrypts CLUSTER".
+func encrypts(ts *testscript.TestScript, neg bool, args []string) {
+	conf := &ecstypes.ExecuteCommandConfiguration{Logging: ecstypes.ExecuteCommandLoggingDefault}
+	if !neg {
+		conf.KmsKeyId = &args[1]
+	}
+	cfg := boxOf(ts).Config("us-east-1")
+	_, err := ecs.NewFromConfig(cfg).UpdateCluster(context.Background(), &ecs.UpdateClusterInput{
+		Cluster: &args[0], Configuration: &ecstypes.ClusterConfiguration{ExecuteCommandConfiguration: conf},
+	})
+	ts.Check(err)
+	if len(args) > 2 {
+		_, err := iam.NewFromConfig(cfg).PutRolePolicy(context.Background(), &iam.PutRolePolicyInput{
+			RoleName: &args[2], PolicyName: new("key"), PolicyDocument: new(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*"}]}`),
+		})
+		ts.Check(err)
+	}
+}
 
 // agents has the agents of ECS Exec end in all tasks: "agents stop".
 func agents(ts *testscript.TestScript, _ bool, _ []string) {

@@ -67,7 +67,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": serve, "code": code, "zone": zone, "look": look, "nowhere": nowhere, "killed": killed, "within": within,
 			"fault": fault, "foreign": foreign, "breaks": breaks, "interrupt": interrupt, "closed": closed, "kept": keptFailure, "logged": logged, "terminal": terminal, "steady": steady, "theirs": theirs, "unmarked": unmarked,
-			"agents": agents, "strip": strip, "intact": intact, "forwarded": forwarded, "jsonlines": jsonLines, "bare": bare,
+			"encrypts": encrypts, "agents": agents, "strip": strip, "intact": intact, "forwarded": forwarded, "jsonlines": jsonLines, "bare": bare,
 		},
 	})
 }

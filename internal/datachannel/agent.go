@@ -17,6 +17,7 @@ type Agent struct {
 	*Channel
 	session string
 	reply   chan handshakeResponse
+	proof   chan challenge
 }
 
 // ErrToken is a client that does not have the session's token.
@@ -37,37 +38,58 @@ func Accept(ctx context.Context, conn *websocket.Conn, s Session, input func(Pay
 }
 
 func serve(ctx context.Context, conn transport, session string, input func(PayloadType, []byte) error) *Agent {
-	a := &Agent{session: session, reply: make(chan handshakeResponse, 1)}
+	a := &Agent{session: session, reply: make(chan handshakeResponse, 1), proof: make(chan challenge, 1)}
 	a.Channel = open(ctx, conn, agentEnd, func(t PayloadType, data []byte) error {
-		if t != HandshakeResponse {
-			return input(t, data)
+		switch t {
+		case HandshakeResponse:
+			return hear(a.reply, data)
+		case EncryptionResponse:
+			return hear(a.proof, data)
 		}
-		var r handshakeResponse
-		if err := json.Unmarshal(data, &r); err != nil {
-			return fmt.Errorf("the client's handshake: %w", err)
-		}
-		select {
-		case a.reply <- r:
-		default: // a second one
-		}
-		return nil
+		return input(t, data)
 	})
 	return a
 }
 
-// Handshake begins a session of a type: "InteractiveCommands" or "Port", with its properties.
-func (a *Agent) Handshake(version, kind string, properties any, message string) error {
+// hear takes an answer of the client. A second one is nobody's.
+func hear[T any](to chan T, data []byte) error {
+	var v T
+	if err := json.Unmarshal(data, &v); err != nil {
+		return fmt.Errorf("the client's handshake: %w", err)
+	}
+	select {
+	case to <- v:
+	default:
+	}
+	return nil
+}
+
+// Handshake begins a session of a type: "InteractiveCommands" or "Port", with its properties; encrypted, unless with is nil.
+func (a *Agent) Handshake(version, kind string, properties any, message string, with *Encryption) error {
 	parameters, err := json.Marshal(sessionType{kind, properties})
 	if err != nil {
 		return err
 	}
-	if err := a.say(HandshakeRequest, handshakeRequest{version, []requestedAction{{actionSessionType, parameters}}}); err != nil {
+	actions := []requestedAction{{actionSessionType, parameters}}
+	if with != nil {
+		wanted, err := json.Marshal(kmsRequest{with.Key})
+		if err != nil {
+			return err
+		}
+		actions = append(actions, requestedAction{actionKMSEncryption, wanted})
+	}
+	if err := a.say(HandshakeRequest, handshakeRequest{version, actions}); err != nil {
 		return err
 	}
 	select {
 	case r := <-a.reply:
 		if len(r.Errors) > 0 {
 			return fmt.Errorf("handshake: %v", r.Errors)
+		}
+		if with != nil {
+			if err := with.use(a, r); err != nil {
+				return err
+			}
 		}
 	case <-a.Done():
 		return a.Wait()

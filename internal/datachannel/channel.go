@@ -49,7 +49,8 @@ type Channel struct {
 	handle func(PayloadType, []byte) error // gets what has come, one after the other; an error ends the channel
 	ctx    context.Context
 	cancel context.CancelFunc
-	busy   atomic.Bool // handle is at work: nothing is read meanwhile
+	busy   atomic.Bool             // handle is at work: nothing is read meanwhile
+	keys   atomic.Pointer[ciphers] // once both ends have agreed on some
 
 	sending sync.Mutex // held from number to wire, so that frames leave in order
 	mu      sync.Mutex
@@ -148,6 +149,9 @@ func (c *Channel) Write(p []byte) (n int, err error) {
 
 // Send sends one payload.
 func (c *Channel) Send(t PayloadType, data []byte) error {
+	if both := c.keys.Load(); both != nil && t.encrypted() {
+		data = both.seal(data)
+	}
 	c.sending.Lock()
 	defer c.sending.Unlock()
 	c.mu.Lock()
@@ -241,7 +245,7 @@ func (c *Channel) order(f Frame) error {
 		delete(c.early, f.Sequence)
 		c.expected++
 		c.busy.Store(true)
-		err := c.handle(f.Payload, f.Data)
+		err := c.give(f)
 		c.busy.Store(false)
 		if err != nil {
 			return err
@@ -251,6 +255,19 @@ func (c *Channel) order(f Frame) error {
 		}
 	}
 	return nil
+}
+
+// give hands over what a frame says.
+func (c *Channel) give(f Frame) error {
+	both := c.keys.Load()
+	if both == nil || !f.Payload.encrypted() {
+		return c.handle(f.Payload, f.Data)
+	}
+	text, err := both.open(f.Data)
+	if err != nil {
+		return fmt.Errorf("what the other end of the session has sent can't be decrypted: %w", err)
+	}
+	return c.handle(f.Payload, text)
 }
 
 // An acknowledgement names the frame that has come.

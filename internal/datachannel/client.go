@@ -2,6 +2,7 @@ package datachannel
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -33,8 +34,10 @@ type Client struct {
 	AgentVersion string
 	Message      string // of the account's owner, shown when a session starts
 
+	dial    Dial
+	session string // its id
+	key     string // of KMS, that the session has to be encrypted with
 	code    atomic.Pointer[int]
-	output  func(PayloadType, []byte) error
 	started chan struct{}
 	once    sync.Once
 }
@@ -46,6 +49,10 @@ type Dial struct {
 	Region      string
 	// Output gets what the program writes (Output, StdErr), and flags. An error of it ends the session.
 	Output func(PayloadType, []byte) error
+	// DataKey makes a data key of DataKeySize bytes with a key of KMS, where sessions are encrypted; Target is what the
+	// session was begun with, "ecs:CLUSTER_TASKID_RUNTIMEID".
+	DataKey func(ctx context.Context, key string, encryptionContext map[string]string) (DataKey, error)
+	Target  string
 }
 
 // start is how long an agent may take to begin; its own patience is 15 seconds.
@@ -67,11 +74,11 @@ func Open(ctx context.Context, s Session, d Dial) (*Client, error) {
 	if err := conn.Write(patience, websocket.MessageText, hello); err != nil {
 		return nil, fmt.Errorf("open the data channel: %w", err)
 	}
-	return begin(ctx, patience, conn, d.Output)
+	return begin(ctx, patience, conn, s.ID, d)
 }
 
-func begin(ctx, patience context.Context, conn transport, output func(PayloadType, []byte) error) (*Client, error) {
-	c := &Client{output: output, started: make(chan struct{})}
+func begin(ctx, patience context.Context, conn transport, session string, d Dial) (*Client, error) {
+	c := &Client{dial: d, session: session, started: make(chan struct{})}
 	// The channel's goroutines call handle, which needs the channel.
 	ready := make(chan struct{})
 	c.Channel = open(ctx, conn, clientEnd, func(t PayloadType, data []byte) error { <-ready; return c.take(t, data) })
@@ -80,7 +87,7 @@ func begin(ctx, patience context.Context, conn transport, output func(PayloadTyp
 	case <-c.started:
 		return c, nil
 	case <-c.Done():
-		return nil, c.Wait()
+		return nil, c.unbegun(c.Wait())
 	case <-patience.Done():
 		c.Close()
 		if ctx.Err() != nil {
@@ -90,11 +97,21 @@ func begin(ctx, patience context.Context, conn transport, output func(PayloadTyp
 	}
 }
 
+// unbegun is why a session has ended before its program ran: an agent that can't have the data key says so in its own words.
+func (c *Client) unbegun(err error) error {
+	var closed *ClosedError
+	if c.keys.Load() != nil && errors.As(err, &closed) && strings.Contains(closed.Output, "data key") {
+		_, said, _ := strings.Cut(closed.Output, "Error when decrypting data key ")
+		return &KeyError{c.key, fmt.Errorf("the agent in the container can't decrypt the data key: %s", strings.TrimSpace(cmp.Or(said, closed.Output)))}
+	}
+	return err
+}
+
 // take is what the agent sends. A session of a plain shell begins without a handshake.
 func (c *Client) take(t PayloadType, data []byte) error {
 	switch t {
 	case HandshakeRequest:
-		response, hello, kind, problem := answer(data)
+		response, hello, kind, problem := answer(data, c.encrypt)
 		c.AgentVersion, c.Type = hello.AgentVersion, kind
 		text, err := json.Marshal(response)
 		if err != nil {
@@ -110,7 +127,7 @@ func (c *Client) take(t PayloadType, data []byte) error {
 		c.once.Do(func() { close(c.started) })
 		return nil
 	case EncryptionRequest:
-		return ErrEncrypted
+		return c.prove(data)
 	case ExitCode:
 		if code, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(string(data), "EXIT_CODE:"))); err == nil {
 			c.code.Store(&code)
@@ -118,7 +135,7 @@ func (c *Client) take(t PayloadType, data []byte) error {
 		return nil
 	}
 	c.once.Do(func() { close(c.started) })
-	return c.output(t, data)
+	return c.dial.Output(t, data)
 }
 
 // ExitCode is the program's, nil when the agent has not said it.

@@ -50,7 +50,7 @@ func TestSession(t *testing.T) {
 	t.Parallel()
 	heard := make(chan string, 1)
 	s, d := service(t, func(a *Agent, in *sink) {
-		if err := a.Handshake("3.3.1611.0", "InteractiveCommands", nil, "be careful"); err != nil {
+		if err := a.Handshake("3.3.1611.0", "InteractiveCommands", nil, "be careful", nil); err != nil {
 			t.Error(err)
 		}
 		for !strings.HasSuffix(string(in.bytes()), "hello\n") {
@@ -114,7 +114,8 @@ func TestSessionBegins(t *testing.T) {
 		},
 		"encrypted": {ticket.Token, func(a *Agent) error {
 			return a.say(HandshakeRequest, handshakeRequest{"3.3.0.0", []requestedAction{{actionKMSEncryption, json.RawMessage(`{"KMSKeyId":"alias/x"}`)}}})
-		}, ErrEncrypted.Error()},
+		}, "encrypted with KMS key alias/x: there is no way to have a data key"},
+		"challenged": {ticket.Token, func(a *Agent) error { return a.say(EncryptionRequest, challenge{}) }, "a challenge that nobody can answer"},
 		"unknown action": {ticket.Token, func(a *Agent) error {
 			return a.say(HandshakeRequest, handshakeRequest{"3.3.0.0", []requestedAction{{"Dance", json.RawMessage(`{}`)}}})
 		}, `asks for "Dance"`},
@@ -142,16 +143,26 @@ func TestHandshakeAnswer(t *testing.T) {
 	request := `{"AgentVersion":"3.1.0.0","RequestedClientActions":[` +
 		`{"ActionType":"KMSEncryption","ActionParameters":{"KMSKeyId":"k"}},` +
 		`{"ActionType":"SessionType","ActionParameters":{"SessionType":"Port","Properties":{"portNumber":"80"}}}]}`
-	r, hello, kind, err := answer([]byte(request))
-	if !errors.Is(err, ErrEncrypted) || kind != "Port" || hello.AgentVersion != "3.1.0.0" {
+	refused := errors.New("no key")
+	r, hello, kind, err := answer([]byte(request), func(json.RawMessage) (any, error) { return nil, refused })
+	if !errors.Is(err, refused) || kind != "Port" || hello.AgentVersion != "3.1.0.0" {
 		t.Errorf("%q %q %v", kind, hello.AgentVersion, err)
 	}
 	got, err := json.Marshal(r)
 	want := `{"ClientVersion":"` + ClientVersion + `","ProcessedClientActions":[` +
-		`{"ActionType":"KMSEncryption","ActionStatus":3,"ActionResult":null,"Error":"Unsupported action KMSEncryption"},` +
-		`{"ActionType":"SessionType","ActionStatus":1,"ActionResult":null,"Error":""}],"Errors":["Unsupported action KMSEncryption"]}`
+		`{"ActionType":"KMSEncryption","ActionStatus":2,"ActionResult":null,"Error":"Failed to process action KMSEncryption: no key"},` +
+		`{"ActionType":"SessionType","ActionStatus":1,"ActionResult":null,"Error":""}],"Errors":["Failed to process action KMSEncryption: no key"]}`
 	if err != nil || string(got) != want {
 		t.Errorf("%v\n%s\nwant\n%s", err, got, want)
+	}
+	r, _, _, err = answer([]byte(request), func(p json.RawMessage) (any, error) {
+		if string(p) != `{"KMSKeyId":"k"}` {
+			t.Errorf("the key is asked for by %s", p)
+		}
+		return kmsResult{[]byte("sealed")}, nil
+	})
+	if got := string(r.ProcessedClientActions[0].ActionResult); err != nil || got != `{"KMSCipherTextKey":"c2VhbGVk"}` || len(r.Errors) > 0 {
+		t.Errorf("%s %v", got, err)
 	}
 }
 
@@ -237,7 +248,7 @@ func TestPort(t *testing.T) {
 			return err
 		})
 		if err == nil {
-			err = a.Handshake("3.3.0.0", "Port", map[string]string{"portNumber": "80"}, "")
+			err = a.Handshake("3.3.0.0", "Port", map[string]string{"portNumber": "80"}, "", nil)
 		}
 		if err != nil {
 			t.Error(err)

@@ -2,7 +2,6 @@ package datachannel
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -31,6 +30,7 @@ const (
 // The answers.
 const (
 	actionSuccess     = 1
+	actionFailed      = 2
 	actionUnsupported = 3
 )
 
@@ -58,7 +58,7 @@ type handshakeResponse struct {
 type processedAction struct {
 	ActionType   string
 	ActionStatus int
-	ActionResult any
+	ActionResult json.RawMessage
 	Error        string
 }
 
@@ -67,18 +67,16 @@ type handshakeComplete struct {
 	CustomerMessage         string
 }
 
-// ErrEncrypted is a session that the agent wants to encrypt with a KMS key, beyond TLS.
-var ErrEncrypted = errors.New("the session is to be encrypted with a KMS key of the cluster, which fargatectl does not do")
-
 // answer is the response to a handshake's request, and the session's type. The response goes to the agent even when we
-// can't go on: it then ends the session.
-func answer(request []byte) (r handshakeResponse, hello handshakeRequest, kind string, err error) {
+// can't go on: it then ends the session. Encrypt does the action KMSEncryption by its parameters.
+func answer(request []byte, encrypt func(json.RawMessage) (any, error)) (r handshakeResponse, hello handshakeRequest, kind string, err error) {
 	if err := json.Unmarshal(request, &hello); err != nil {
 		return r, hello, "", fmt.Errorf("the agent's handshake: %w", err)
 	}
 	r.ClientVersion, r.ProcessedClientActions = ClientVersion, []processedAction{}
 	for _, a := range hello.RequestedClientActions {
 		done := processedAction{ActionType: a.ActionType, ActionStatus: actionSuccess}
+		problem := error(nil)
 		switch a.ActionType {
 		case actionSessionType:
 			var t sessionType
@@ -87,13 +85,18 @@ func answer(request []byte) (r handshakeResponse, hello handshakeRequest, kind s
 			}
 			kind = t.SessionType
 		case actionKMSEncryption:
-			err = ErrEncrypted
+			var result any
+			if result, problem = encrypt(a.ActionParameters); problem != nil {
+				done.ActionStatus, done.Error = actionFailed, "Failed to process action KMSEncryption: "+problem.Error()
+			} else if done.ActionResult, err = json.Marshal(result); err != nil {
+				return r, hello, kind, err
+			}
 		default:
-			err = fmt.Errorf("the agent asks for %q in its handshake, which fargatectl does not know", a.ActionType)
-		}
-		if a.ActionType != actionSessionType {
+			problem = fmt.Errorf("the agent asks for %q in its handshake, which fargatectl does not know", a.ActionType)
 			done.ActionStatus, done.Error = actionUnsupported, "Unsupported action "+a.ActionType
-			r.Errors = append(r.Errors, done.Error)
+		}
+		if problem != nil {
+			r.Errors, err = append(r.Errors, done.Error), problem
 		}
 		r.ProcessedClientActions = append(r.ProcessedClientActions, done)
 	}

@@ -88,22 +88,11 @@ func (s *ecrService) encryption(region string, in *types.EncryptionConfiguration
 		}
 		return in, nil
 	}
-	key := or(in.KmsKey, "alias/aws/ecr")
-	if rest, ok := strings.CutPrefix(key, "arn:"); ok {
-		if p := strings.Split(rest, ":"); len(p) != 5 || p[1] != "kms" || p[2] != region {
-			return nil, fail("KmsException", "The operation failed due to a KMS exception: Invalid arn %s", region)
-		}
-		_, key, _ = strings.Cut(key, ":alias/")
-		if key == "" {
-			return in, nil
-		}
-		key = "alias/" + key
+	key, ok := s.kmsKey(region, or(in.KmsKey, "alias/aws/ecr"))
+	if !ok {
+		return nil, fail("KmsException", "The operation failed due to a KMS exception: Invalid arn %s", region)
 	}
-	if strings.HasPrefix(key, "alias/") { // some key has that name
-		sum := digestOf([]byte(key))[len("sha256:"):]
-		key = strings.Join([]string{sum[:8], sum[8:12], sum[12:16], sum[16:20], sum[20:32]}, "-")
-	}
-	return &types.EncryptionConfiguration{EncryptionType: in.EncryptionType, KmsKey: new(s.arn("kms", region, "key/"+key))}, nil
+	return &types.EncryptionConfiguration{EncryptionType: in.EncryptionType, KmsKey: &key}, nil
 }
 
 func invalidECR(member, constraint string, args ...any) error {

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/fargatectl/fargatectl/internal/datachannel"
 	"github.com/fargatectl/fargatectl/internal/sandbox/wire"
 )
 
@@ -118,11 +119,27 @@ func (s *ecsService) ExecuteCommand(ctx context.Context, in *ecs.ExecuteCommandI
 	if err := canShell(); err != nil {
 		return nil, err
 	}
-	made := s.open.add(wire.CallFrom(ctx).Host, "ecs-execute-command-", &session{kind: "InteractiveCommands", command: *in.Command, environment: environment(r, t, *con.Name)})
+	begun := &session{kind: "InteractiveCommands", command: *in.Command, environment: environment(r, t, *con.Name)}
+	made := s.open.add(wire.CallFrom(ctx).Host, "ecs-execute-command-", begun)
+	s.encrypt(made, r, c, t, con)
 	return &ecs.ExecuteCommandOutput{
 		ClusterArn: c.ClusterArn, ContainerArn: con.ContainerArn, ContainerName: con.Name, TaskArn: t.TaskArn, Interactive: true,
 		Session: &types.Session{SessionId: &made.ID, StreamUrl: &made.StreamURL, TokenValue: &made.Token},
 	}, nil
+}
+
+// encrypt has a session encrypted where its cluster wants that. The agent has the data key decrypted with the task's role,
+// and the session's target is the runtime of its container (developer guide, "ECS Exec: using KMS").
+func (s *ecsService) encrypt(made *session, r *Region, c *cluster, t *task, con *types.Container) {
+	if c.Configuration == nil || c.Configuration.ExecuteCommandConfiguration == nil || val(c.Configuration.ExecuteCommandConfiguration.KmsKeyId) == "" {
+		return
+	}
+	role := *r.ECS.definition(*t.TaskDefinitionArn).TaskRoleArn // it is connected, so it has one
+	about := datachannel.EncryptionContext(made.ID, "ecs:"+*c.ClusterName+"_"+t.id()+"_"+val(con.RuntimeId))
+	made.encrypted = &datachannel.Encryption{
+		Key:     *c.Configuration.ExecuteCommandConfiguration.KmsKeyId,
+		Decrypt: func(_ context.Context, sealed []byte) ([]byte, error) { return s.decrypt(role, sealed, about) },
+	}
 }
 
 // environment is what a container's definition says of it. Secrets stay where they are.

@@ -40,6 +40,7 @@ type Sandbox struct {
 	blobs *blobStore
 	wire  http.Handler
 	open  sessions // of ECS Exec
+	keys  dataKeys // of KMS, that they are encrypted with
 
 	mu     sync.Mutex // held by every request while it works, never while it sleeps
 	state  *State

@@ -31,6 +31,7 @@ type session struct {
 	kind        string // "InteractiveCommands", "Port"
 	command     string
 	environment []string
+	encrypted   *datachannel.Encryption
 
 	host, port string // of a forwarded port
 	remote     bool   // it is another host's than the task's
@@ -109,7 +110,8 @@ func (s *Sandbox) serveSession(w http.ResponseWriter, r *http.Request) {
 	}
 	defer a.Close()
 	go func() { <-a.Done(); _ = feed.Close(); cancel() }()
-	if err := a.Handshake(agentVersion, open.kind, map[string]string{}, ""); err != nil {
+	if err := a.Handshake(agentVersion, open.kind, map[string]string{}, welcome(open), open.encrypted); err != nil {
+		_ = a.End(ctx, "----------ERROR-------\nEncountered error while initiating handshake. "+err.Error()+"\n")
 		return
 	}
 	said := ""
@@ -121,6 +123,14 @@ func (s *Sandbox) serveSession(w http.ResponseWriter, r *http.Request) {
 	if a.End(ctx, said) == nil {
 		<-a.Done() // the client leaves when it has heard
 	}
+}
+
+// welcome is what the agent has to say at the beginning (buildHandshakeCompletePayload of amazon-ssm-agent).
+func welcome(s *session) string {
+	if s.encrypted == nil {
+		return ""
+	}
+	return "This session is encrypted using AWS KMS."
 }
 
 // loopback says whether an address with or without a port is this machine's own.

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/fargatectl/fargatectl/internal/datachannel"
@@ -89,6 +90,55 @@ func TestExecuteCommand(t *testing.T) {
 		}
 		if text := said.String(); !strings.HasPrefix(text, "it's two words\r\n") || !strings.Contains(text, "typed") {
 			t.Errorf("%q", text)
+		}
+	})
+}
+
+// TestExecuteCommandEncrypted holds a session of a cluster that has them encrypted: with the caller's data key, which the
+// task's role may decrypt or not.
+func TestExecuteCommandEncrypted(t *testing.T) {
+	inShell(t, true, nil, func(t *testing.T, f *fleet, task types.Task) {
+		must(f.ecs.UpdateCluster(t.Context(), &ecs.UpdateClusterInput{Cluster: new("c"), Configuration: &types.ClusterConfiguration{
+			ExecuteCommandConfiguration: &types.ExecuteCommandConfiguration{KmsKeyId: new("alias/exec"), Logging: types.ExecuteCommandLoggingDefault},
+		}}))(t)
+		keys := kms.NewFromConfig(f.Config("eu-west-1"))
+		open := func() (string, error) {
+			said := ""
+			d := f.dial(func(_ datachannel.PayloadType, b []byte) error { said += string(b); return nil })
+			arn := strings.Split(*task.TaskArn, "/")
+			d.Target = "ecs:c_" + arn[len(arn)-1] + "_" + *task.Containers[0].RuntimeId
+			d.DataKey = func(ctx context.Context, key string, about map[string]string) (datachannel.DataKey, error) {
+				out, err := keys.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{KeyId: &key, NumberOfBytes: new(int32(datachannel.DataKeySize)), EncryptionContext: about})
+				if err != nil {
+					return datachannel.DataKey{}, err
+				}
+				return datachannel.DataKey{Plaintext: out.Plaintext, Ciphertext: out.CiphertextBlob}, nil
+			}
+			c, err := datachannel.Open(t.Context(), stream(must(f.execute(task, "echo hidden"))(t).Session), d)
+			if err == nil {
+				if err = c.Wait(); errors.As(err, new(*datachannel.ClosedError)) {
+					err = nil
+				}
+				said = c.Message + " " + said
+			}
+			return said, err
+		}
+		if _, err := open(); err == nil || !strings.Contains(err.Error(), "can't decrypt the data key: AccessDeniedException: The ciphertext refers to a customer master key") {
+			t.Errorf("without permission: %v", err)
+		}
+		must(iam.NewFromConfig(f.Config("eu-west-1")).PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{
+			RoleName: new("exec"), PolicyName: new("key"), PolicyDocument: new(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*"}]}`),
+		}))(t)
+		if said, err := open(); err != nil || said != "This session is encrypted using AWS KMS. hidden\r\n" {
+			t.Errorf("%q %v", said, err)
+		}
+		for code, in := range map[string]kms.GenerateDataKeyInput{
+			"NotFoundException":   {KeyId: new("nothing like a key"), NumberOfBytes: new(int32(64))},
+			"ValidationException": {KeyId: new("alias/exec")},
+		} {
+			if got := codeOf(keys.GenerateDataKey(t.Context(), &in)); got != code {
+				t.Errorf("%s: %s", code, got)
+			}
 		}
 	})
 }

@@ -55,6 +55,7 @@ func (s *Sandbox) services() []wire.Service {
 		{Name: "acm", Impl: newACM(s)},
 		{Name: "route53", Impl: newRoute53(s)},
 		{Name: "ssm", Impl: &ssmService{s}},
+		{Name: "kms", Impl: &kmsService{s}},
 		{Name: "tagging", Impl: newTagging(s)},
 	}
 }

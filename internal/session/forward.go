@@ -94,7 +94,7 @@ func (u *Tunnel) session(ctx context.Context) (*datachannel.Port, error) {
 		}
 	}
 	in := &aws.StartSessionInput{
-		Target:       fmt.Sprintf("ecs:%s_%s_%s", short(u.target.Service.Cluster), u.target.ID(), val(u.target.Container.RuntimeId)),
+		Target:       u.target.address(),
 		DocumentName: "AWS-StartPortForwardingSession",
 		Parameters:   map[string][]string{"portNumber": {strconv.Itoa(u.Remote)}, "localPortNumber": {strconv.Itoa(u.Local)}},
 		Reason:       "fargatectl exec --port-forward",
@@ -112,7 +112,7 @@ func (u *Tunnel) session(ctx context.Context) (*datachannel.Port, error) {
 	}
 	s := datachannel.Session{ID: out.SessionID, StreamURL: out.StreamURL, Token: out.TokenValue}
 	u.id = s.ID
-	u.port, err = datachannel.OpenPort(context.WithoutCancel(ctx), s, u.dial, func() { u.note("nothing answers at " + u.To()) })
+	u.port, err = datachannel.OpenPort(context.WithoutCancel(ctx), s, u.target.keyed(u.dial), func() { u.note("nothing answers at " + u.To()) })
 	return u.port, err
 }
 

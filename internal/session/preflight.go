@@ -275,7 +275,8 @@ func leadsOut(tables []ec2types.RouteTable, subnet string) bool {
 	})
 }
 
-// encryption is a key of the cluster's that sessions have to be encrypted with.
+// encryption is a key of the cluster's that sessions have to be encrypted with. The agent decrypts their data keys with the
+// task's role, unless the key's own policy lets it: that is not looked at.
 func (t *Target) encryption(ctx context.Context) Check {
 	c := Check{Name: "encryption", State: OK, Detail: "sessions are encrypted by TLS"}
 	out, err := t.Calls.ECS.DescribeClusters(ctx, &ecs.DescribeClustersInput{
@@ -284,14 +285,40 @@ func (t *Target) encryption(ctx context.Context) Check {
 	if err != nil || len(out.Clusters) == 0 {
 		return unknown(c.Name, err)
 	}
-	if conf := out.Clusters[0].Configuration; conf != nil && conf.ExecuteCommandConfiguration != nil && val(conf.ExecuteCommandConfiguration.KmsKeyId) != "" {
-		c.State, c.Detail, c.Fix = Failed, "the cluster has sessions encrypted with a KMS key, which fargatectl does not do", EncryptedHint
+	conf := out.Clusters[0].Configuration
+	if conf == nil || conf.ExecuteCommandConfiguration == nil || val(conf.ExecuteCommandConfiguration.KmsKeyId) == "" {
+		return c
+	}
+	key := *conf.ExecuteCommandConfiguration.KmsKeyId
+	c.Detail = fmt.Sprintf("sessions are encrypted with KMS key %s, which costs you kms:GenerateDataKey and the task role kms:Decrypt", key)
+	d, err := t.define(ctx)
+	if err != nil || d.TaskRoleArn == nil {
+		return c
+	}
+	seen, err := t.Calls.IAM.SimulatePrincipalPolicy(ctx, &iam.SimulatePrincipalPolicyInput{
+		PolicySourceArn: d.TaskRoleArn, ActionNames: []string{"kms:Decrypt"}, ResourceArns: keyARN(key, val(t.Task.TaskArn)),
+	})
+	if err == nil && slices.ContainsFunc(seen.EvaluationResults, func(r iamtypes.EvaluationResult) bool {
+		return r.EvalDecision != iamtypes.PolicyEvaluationDecisionTypeAllowed
+	}) {
+		c.State = Unknown
+		c.Detail = fmt.Sprintf("sessions are encrypted with KMS key %s, and the task role %s does not allow kms:Decrypt on it, unless the key's own policy does", key, short(*d.TaskRoleArn))
+		c.Fix = "allow kms:Decrypt on the key to the task role"
 	}
 	return c
 }
 
-// EncryptedHint is the way out where a session has to be encrypted with a key.
-const EncryptedHint = "use aws ecs execute-command with the session-manager-plugin, or take kmsKeyId out of the cluster's executeCommandConfiguration: TLS remains"
+// keyARN is a key in the account and region of a task. What an alias stands for is not asked for: none.
+func keyARN(key, task string) []string {
+	p := strings.Split(task, ":")
+	switch {
+	case strings.HasPrefix(key, "arn:") && !strings.Contains(key, ":alias/"):
+		return []string{key}
+	case strings.Contains(key, "alias/") || len(p) < 5:
+		return nil
+	}
+	return []string{fmt.Sprintf("arn:%s:kms:%s:%s:key/%s", p[1], p[3], p[4], key)}
+}
 
 func unknown(name string, err error) Check {
 	detail := "it can't be found"

@@ -158,8 +158,21 @@ func TestPreflight(t *testing.T) {
 		t.Errorf("with an endpoint: %+v", checks)
 	}
 
-	must(p.ecs().UpdateCluster(ctx, &ecs.UpdateClusterInput{Cluster: new("c"), Configuration: &types.ClusterConfiguration{
-		ExecuteCommandConfiguration: &types.ExecuteCommandConfiguration{KmsKeyId: new("alias/exec"), Logging: types.ExecuteCommandLoggingDefault},
-	}}))(t)
-	fails(t, failed(t, to), "encryption", "encrypted with a KMS key", "session-manager-plugin")
+	encryption := func(key string) session.Check {
+		must(p.ecs().UpdateCluster(ctx, &ecs.UpdateClusterInput{Cluster: new("c"), Configuration: &types.ClusterConfiguration{
+			ExecuteCommandConfiguration: &types.ExecuteCommandConfiguration{KmsKeyId: &key, Logging: types.ExecuteCommandLoggingDefault},
+		}}))(t)
+		checks := to.Preflight(ctx)
+		return checks[len(checks)-1]
+	}
+	const id = "1234abcd-12ab-34cd-56ef-1234567890ab"
+	for _, key := range []string{"alias/exec", id, "arn:aws:kms:us-east-1:123456789012:key/" + id} {
+		if c := encryption(key); c.State != session.Unknown || !strings.Contains(c.Detail, "KMS key "+key+", and the task role") || !strings.Contains(c.Fix, "kms:Decrypt") {
+			t.Errorf("%s: %+v", key, c)
+		}
+	}
+	allow(strings.ReplaceAll(channels, `"ssmmessages:*"`, `["ssmmessages:*","kms:Decrypt"]`))
+	if c := encryption(id); c.State != session.OK || !strings.Contains(c.Detail, "encrypted with KMS key "+id) {
+		t.Errorf("%+v", c)
+	}
 }

@@ -124,7 +124,7 @@ func (c *Command) session(ctx context.Context, line, word string) (int, error) {
 	}
 	t := &talk{started: make(chan bool, 1), exited: make(chan struct{})}
 	r := &report{to: c.Out, word: word, said: func(what, n string) { c.heard(t, what, n) }}
-	d := c.Dial
+	d := c.Target.keyed(c.Dial)
 	d.Output = func(k datachannel.PayloadType, data []byte) error {
 		switch {
 		case k != datachannel.Output && k != datachannel.StdErr:

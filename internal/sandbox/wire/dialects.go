@@ -60,6 +60,7 @@ var dialects = map[string]*dialect{
 	"secretsmanager":          {target: "secretsmanager", names: secretsmanagerNames, statuses: secretsmanagerStatuses},
 	"application-autoscaling": {target: "AnyScaleFrontendService", names: applicationautoscalingNames, statuses: applicationautoscalingStatuses},
 	"ssm":                     {target: "AmazonSSM", names: ssmNames, statuses: ssmStatuses},
+	"kms":                     {target: "TrentService", names: kmsNames, statuses: kmsStatuses},
 	"tagging":                 {target: "ResourceGroupsTaggingAPI_20170126", names: taggingNames, statuses: taggingStatuses},
 	"monitoring": { // CloudWatch: Go and boto3 speak CBOR, older clients JSON or query
 		protocol: awsQuery, target: "GraniteServiceVersion20100801", version: "2010-08-01", xmlns: "http://monitoring.amazonaws.com/doc/2010-08-01/",

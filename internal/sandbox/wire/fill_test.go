@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -46,6 +47,7 @@ var clients = map[string]func(aws.Config) any{
 	"monitoring":              func(c aws.Config) any { return cloudwatch.NewFromConfig(c) },
 	"acm":                     func(c aws.Config) any { return acm.NewFromConfig(c) },
 	"route53":                 func(c aws.Config) any { return route53.NewFromConfig(c) },
+	"kms":                     func(c aws.Config) any { return kms.NewFromConfig(c) },
 	"ssm":                     func(c aws.Config) any { return ssm.NewFromConfig(c) },
 	"tagging":                 func(c aws.Config) any { return resourcegroupstaggingapi.NewFromConfig(c) },
 }

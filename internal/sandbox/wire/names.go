@@ -245,6 +245,14 @@ var ssmStatuses = map[string]int{
 	"InternalServerError": 500,
 }
 
+var kmsNames = map[string]string{}
+
+var kmsStatuses = map[string]int{
+	"DependencyTimeoutException": 500,
+	"KMSInternalException":       500,
+	"KeyUnavailableException":    500,
+}
+
 // checked are the operations by signing name whose names are known to be right.
 var checked = map[string]string{
 	"acm":                     "RequestCertificate DescribeCertificate ListCertificates DeleteCertificate GetCertificate ImportCertificate AddTagsToCertificate RemoveTagsFromCertificate ListTagsForCertificate ResendValidationEmail UpdateCertificateOptions",
@@ -254,6 +262,7 @@ var checked = map[string]string{
 	"ecs":                     "CreateCluster DescribeClusters UpdateCluster UpdateClusterSettings PutClusterCapacityProviders DeleteCluster ListClusters DescribeCapacityProviders RegisterTaskDefinition DescribeTaskDefinition DeregisterTaskDefinition DeleteTaskDefinitions ListTaskDefinitions ListTaskDefinitionFamilies CreateService DescribeServices UpdateService DeleteService ListServices ListServiceDeployments DescribeServiceDeployments DescribeServiceRevisions StopServiceDeployment RunTask StopTask ListTasks DescribeTasks ExecuteCommand GetTaskProtection UpdateTaskProtection TagResource UntagResource ListTagsForResource ListAccountSettings PutAccountSetting PutAccountSettingDefault",
 	"elasticloadbalancing":    "CreateLoadBalancer DescribeLoadBalancers DeleteLoadBalancer SetSecurityGroups SetSubnets SetIpAddressType ModifyLoadBalancerAttributes DescribeLoadBalancerAttributes CreateTargetGroup DescribeTargetGroups ModifyTargetGroup DeleteTargetGroup ModifyTargetGroupAttributes DescribeTargetGroupAttributes DescribeTargetHealth RegisterTargets DeregisterTargets CreateListener DescribeListeners ModifyListener DeleteListener ModifyListenerAttributes DescribeListenerAttributes CreateRule DescribeRules ModifyRule DeleteRule SetRulePriorities AddTags RemoveTags DescribeTags DescribeSSLPolicies DescribeAccountLimits AddListenerCertificates RemoveListenerCertificates DescribeListenerCertificates CreateTrustStore DescribeTrustStores ModifyTrustStore DeleteTrustStore AddTrustStoreRevocations RemoveTrustStoreRevocations DescribeTrustStoreRevocations DescribeTrustStoreAssociations DeleteSharedTrustStoreAssociation GetTrustStoreCaCertificatesBundle GetTrustStoreRevocationContent GetResourcePolicy DescribeCapacityReservation ModifyCapacityReservation ModifyIpPools",
 	"iam":                     "CreateRole GetRole UpdateRole DeleteRole ListRoles UpdateRoleDescription UpdateAssumeRolePolicy AttachRolePolicy DetachRolePolicy ListAttachedRolePolicies PutRolePolicy GetRolePolicy DeleteRolePolicy ListRolePolicies TagRole UntagRole ListRoleTags PutRolePermissionsBoundary DeleteRolePermissionsBoundary CreateServiceLinkedRole DeleteServiceLinkedRole GetServiceLinkedRoleDeletionStatus SimulatePrincipalPolicy ListInstanceProfilesForRole ListAccountAliases GetUser GetAccountSummary CreatePolicy GetPolicy DeletePolicy ListPolicies GetPolicyVersion ListPolicyVersions CreatePolicyVersion DeletePolicyVersion ListEntitiesForPolicy",
+	"kms":                     "GenerateDataKey",
 	"logs":                    "CreateLogGroup DescribeLogGroups DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource ListTagsForResource ListTagsLogGroup TagLogGroup UntagLogGroup CreateLogStream DeleteLogStream DescribeLogStreams PutLogEvents FilterLogEvents GetLogEvents StartLiveTail StartQuery GetQueryResults StopQuery DescribeQueries AssociateKmsKey DisassociateKmsKey",
 	"monitoring":              "PutMetricAlarm DescribeAlarms DescribeAlarmsForMetric SetAlarmState DeleteAlarms DescribeAlarmHistory EnableAlarmActions DisableAlarmActions PutMetricData GetMetricData GetMetricStatistics ListMetrics TagResource UntagResource ListTagsForResource",
 	"route53":                 "ListHostedZonesByName ListHostedZones GetHostedZone CreateHostedZone DeleteHostedZone UpdateHostedZoneComment GetHostedZoneCount ChangeResourceRecordSets ListResourceRecordSets GetChange ListTagsForResource ListTagsForResources ChangeTagsForResource",

@@ -13,14 +13,16 @@ import (
 	"github.com/fargatectl/fargatectl/aws"
 )
 
-// TestSSM holds the two operations that are written by hand: what is sent, signed how, and what errors say.
-func TestSSM(t *testing.T) {
+// TestByHand holds the operations that are written by hand: what is sent, signed how, and what errors say.
+func TestByHand(t *testing.T) {
 	t.Parallel()
 	var sent []string
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		sent = append(sent, r.Method+" "+r.URL.Path+" "+r.Header.Get("X-Amz-Target")+" "+r.Header.Get("Content-Type")+" "+string(body))
 		switch {
+		case strings.Contains(r.Header.Get("Authorization"), "/eu-west-1/kms/aws4_request"):
+			_, _ = io.WriteString(w, `{"KeyId":"arn","Plaintext":"cGxhaW4=","CiphertextBlob":"c2VhbGVk"}`)
 		case !strings.Contains(r.Header.Get("Authorization"), "/eu-west-1/ssm/aws4_request"):
 			w.WriteHeader(http.StatusForbidden)
 		case strings.Contains(string(body), "gone"):
@@ -49,11 +51,15 @@ func TestSSM(t *testing.T) {
 	if _, err := c.SSM.StartSession(t.Context(), &aws.StartSessionInput{Target: "denied"}); aws.Explain(err).Kind != aws.Denied || aws.DeniedAction(err) != "ssm:StartSession" {
 		t.Errorf("%v: %+v", err, aws.Explain(err))
 	}
+	key, err := c.KMS.GenerateDataKey(t.Context(), &aws.GenerateDataKeyInput{KeyID: "alias/x", NumberOfBytes: 64, EncryptionContext: map[string]string{"a": "b"}})
+	if err != nil || key.KeyID != "arn" || string(key.Plaintext) != "plain" || string(key.CiphertextBlob) != "sealed" {
+		t.Errorf("%+v %v", key, err)
+	}
 	want := []string{
 		`POST / AmazonSSM.StartSession application/x-amz-json-1.1 {"Target":"ecs:c_1_1-2","DocumentName":"AWS-StartPortForwardingSession","Parameters":{"portNumber":["80"]}}`,
 		`POST / AmazonSSM.TerminateSession application/x-amz-json-1.1 {"SessionId":"s-1"}`,
 	}
-	if sent[0] != want[0] || sent[1] != want[1] {
+	if sent[0] != want[0] || sent[1] != want[1] || sent[len(sent)-1] != `POST / TrentService.GenerateDataKey application/x-amz-json-1.1 {"KeyId":"alias/x","NumberOfBytes":64,"EncryptionContext":{"a":"b"}}` {
 		t.Errorf("sent\n%s", strings.Join(sent, "\n"))
 	}
 }
