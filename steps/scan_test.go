@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
-
 	"github.com/fargatectl/fargatectl/internal/sandbox"
 )
 
@@ -22,13 +20,8 @@ func TestScan(t *testing.T) {
 		w.pick, w.dir, w.opts.Offline = All, dir, true
 		m := serviceOf("")
 		w.settled(m)
-		w.state(func(r *sandbox.Region) {
-			r.ECR.Repositories["app"].Findings = []types.ImageScanFinding{
-				{Name: new("CVE-2026-2"), Severity: types.FindingSeverityMedium},
-				{Name: new("CVE-2026-1"), Severity: types.FindingSeverityHigh, Attributes: []types.Attribute{{Key: new("package_version"), Value: new("3.0.1")}, {Key: new("package_name"), Value: new("openssl")}}},
-			}
-		})
-		if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nfunc main() { println(2) }\n"), 0o600); err != nil {
+		risky := "FROM scratch\nLABEL " + sandbox.FindingsLabel + "=\"MEDIUM CVE-2026-2, HIGH CVE-2026-1 openssl 3.0.1\"\nCOPY main.go /\nCMD [\"/main.go\"]\n"
+		if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(risky), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		w.opts.FailOn = "high"

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log"
@@ -92,6 +93,23 @@ func (b *blobStore) has(region, repo, digest string) bool {
 	}
 	_, err = b.in(region+" "+repo).Stat(context.Background(), repo, h)
 	return err == nil
+}
+
+// read is a small blob's content, nil when there is none.
+func (b *blobStore) read(region, repo, digest string) []byte {
+	h, err := v1.NewHash(digest)
+	if err != nil {
+		return nil
+	}
+	rc, err := b.in(region+" "+repo).Get(context.Background(), repo, h)
+	if err != nil {
+		return nil
+	}
+	text, err := io.ReadAll(io.LimitReader(rc, maxManifest))
+	if cmp.Or(err, rc.Close()) != nil {
+		return nil
+	}
+	return text
 }
 
 // remove forgets all blobs of a repository.

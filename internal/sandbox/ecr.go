@@ -24,7 +24,6 @@ type repository struct {
 	Lifecycle string // policy text; "" is none
 	Policy    string // who else may use it; "" is none
 	Images    map[string]*ociImage
-	Findings  []types.ImageScanFinding // what every scan of its images finds
 }
 
 type ecrService struct{ *Sandbox }

@@ -23,6 +23,7 @@ type ociImage struct {
 	Pushed    time.Time
 	Size      int64 // of configuration and layers, as they are stored
 	Scanned   *time.Time
+	Findings  []types.ImageScanFinding // of every scan
 }
 
 // A manifest is what both Docker's and OCI's formats say, of images and of indexes.
@@ -105,6 +106,7 @@ func (s *Sandbox) push(region string, repo *repository, body []byte, mediaType, 
 	}
 	if m.Config != nil {
 		img.Artifact = m.Config.MediaType
+		img.Findings = findings(s.blobs.read(region, name, m.Config.Digest))
 	}
 	if old := repo.Images[digest]; old != nil {
 		img = old
@@ -277,7 +279,7 @@ func (r *repository) detail(digest string) types.ImageDetail {
 	}
 	if img.Scanned != nil {
 		d.ImageScanStatus = scanned
-		d.ImageScanFindingsSummary = &types.ImageScanFindingsSummary{ImageScanCompletedAt: img.Scanned, FindingSeverityCounts: r.severities()}
+		d.ImageScanFindingsSummary = &types.ImageScanFindingsSummary{ImageScanCompletedAt: img.Scanned, FindingSeverityCounts: img.severities()}
 	}
 	return d
 }
