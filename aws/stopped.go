@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// WhyStopped is what the newest stopped task of a task definition said when it stopped, with its containers' exit codes:
-// "Essential container in task exited (api: exit code 1)". "" when there is none since that time: ECS forgets stopped
-// tasks in an hour, and a restart has the task definition of the deployment before it.
+// WhyStopped is what the newest stopped task of a task definition, "" for any, said when it stopped, with its containers'
+// exit codes: "Essential container in task exited (api: exit code 1)". "" when there is none since that time: ECS forgets
+// stopped tasks in an hour, and a restart has the task definition of the deployment before it.
 func (c *ECS) WhyStopped(ctx context.Context, cluster, service, definition string, since time.Time) (string, error) {
 	list, err := c.ListTasks(ctx, &ecs.ListTasksInput{Cluster: &cluster, ServiceName: &service, DesiredStatus: types.DesiredStatusStopped})
 	if err != nil || len(list.TaskArns) == 0 {
@@ -25,7 +25,7 @@ func (c *ECS) WhyStopped(ctx context.Context, cluster, service, definition strin
 	why, newest := "", time.Time{}
 	for _, t := range out.Tasks {
 		// A task that the scheduler stops for lack of need says nothing about the release.
-		if deref(t.TaskDefinitionArn) != definition || when(t.CreatedAt).Before(since) ||
+		if definition != "" && deref(t.TaskDefinitionArn) != definition || when(t.CreatedAt).Before(since) ||
 			strings.HasPrefix(deref(t.StoppedReason), "Scaling activity") || when(t.StoppingAt).Before(newest) {
 			continue
 		}

@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
@@ -10,7 +11,10 @@ import (
 )
 
 // Tasks is the step that waits until a service has the tasks that it is to have, all of them healthy. It changes nothing.
-type Tasks struct{ *Service }
+type Tasks struct {
+	*Service
+	began time.Time // of the wait
+}
 
 // Name is the step's.
 func (*Tasks) Name() string { return "tasks" }
@@ -48,14 +52,32 @@ func (t *Tasks) Ready(ctx context.Context) (string, error) {
 			healthy++
 		}
 	}
-	desired := int(t.Live.DesiredCount)
+	text, desired := "", int(t.Live.DesiredCount)
 	switch {
 	case running > desired:
-		return fmt.Sprintf("%s, %d to stop", tasks(int32(running)), running-desired), nil
+		text = fmt.Sprintf("%s, %d to stop", tasks(int32(running)), running-desired)
 	case healthy < desired:
-		return fmt.Sprintf("%d of %s healthy", healthy, tasks(t.Live.DesiredCount)), nil
+		text = fmt.Sprintf("%d of %s healthy", healthy, tasks(t.Live.DesiredCount))
+	default:
+		return "", nil
 	}
-	return "", nil
+	if why := t.whyStopped(ctx); why != "" {
+		text += ", one has stopped: " + why
+	}
+	return text, nil
+}
+
+// whyStopped is why the newest of the tasks has stopped that were to come up, "" when none has or it can't be seen. Those of a
+// minute before the wait are among them: AWS's clock is another.
+func (t *Tasks) whyStopped(ctx context.Context) string {
+	if t.began.IsZero() {
+		t.began = time.Now()
+	}
+	why, err := t.Calls.ECS.WhyStopped(ctx, t.Cluster, t.Service.Name, "", t.began.Add(-time.Minute))
+	if err != nil {
+		return ""
+	}
+	return why
 }
 
 // healthy says whether a task runs and serves.

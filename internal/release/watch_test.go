@@ -281,10 +281,13 @@ func TestTasksHealthy(t *testing.T) {
 		if _, err := s.Scale(t.Context(), release.Scaling{Count: new(int32(6)), By: me}); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := w.stack(&release.Tasks{Service: s}).Apply(ctx); err == nil {
 			t.Error("it ends without healthy tasks")
+		}
+		if !w.heard("one has stopped: Essential container in task exited (app: exit code ") {
+			t.Errorf("%q", w.said)
 		}
 	})
 }
