@@ -123,12 +123,18 @@ type suspected interface {
 	Suspect(ctx context.Context, err error) *release.Failure
 }
 
+// A queued deployment may wait for its turn.
+type queued interface{ Behind() string }
+
 // suspect is what a wait that ended too late was for: a deployment whose tasks fail and that nothing gives up says why.
 func (s *session) suspect(list []deploy.Step, err error) error {
 	if !errors.Is(err, errTimeout) {
 		return err
 	}
 	for _, st := range list {
+		if q, ok := st.(queued); ok && q.Behind() != "" {
+			return &hinted{err, "nothing was released, as the deployment of " + q.Behind() + " goes on: run the same command again to wait for its end"}
+		}
 		if d, ok := st.(suspected); ok {
 			if f := d.Suspect(context.WithoutCancel(s.c.Context), err); f != nil {
 				f.Verdict.Hint += "; meanwhile AWS goes on trying: fargatectl rollback stops it"

@@ -44,6 +44,7 @@ type Deployment struct {
 	next  *types.TaskDefinition // the revision that is being released, once it is registered
 	under *aws.Deployment       // under way when the command began; nil without one
 	image string                // that it brings
+	queue string                // the revision behind whose deployment this one waits for its turn; "" when it has had it
 }
 
 // Name is the step's.
@@ -194,6 +195,9 @@ func (d *Deployment) queued(all []deploy.Change) []deploy.Change {
 	return all
 }
 
+// Behind is the revision whose deployment this one still waits for, having changed nothing; "" otherwise.
+func (d *Deployment) Behind() string { return d.queue }
+
 // turn says what is still being deployed.
 func (d *Deployment) turn(ctx context.Context) (string, error) {
 	if err := d.Service.Read(ctx); err != nil {
@@ -201,9 +205,10 @@ func (d *Deployment) turn(ctx context.Context) (string, error) {
 	}
 	now, err := d.underWay(ctx)
 	if err != nil || now == nil {
-		d.under = nil
+		d.under, d.queue = nil, ""
 		return "", err
 	}
+	d.queue = short(now.TaskDefinition)
 	d.next = nil // it was made from what is being replaced
 	return "its turn, behind the deployment of " + short(now.TaskDefinition) + ": " + now.Missing(), nil
 }
